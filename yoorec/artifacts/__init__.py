@@ -1,0 +1,1 @@
+"""What `fit` leaves behind: versioned, checksummed, published atomically."""

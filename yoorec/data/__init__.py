@@ -1,0 +1,1 @@
+"""Logged data: sources, tables, the vocabulary, the event log, cuts and logged requests."""

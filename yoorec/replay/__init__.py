@@ -1,0 +1,1 @@
+"""Offline replay: logged sessions through the whole chain, measured with intervals."""

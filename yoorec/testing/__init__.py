@@ -1,0 +1,1 @@
+"""The author's kit: contracts a component must pass, small worlds, pytest fixtures."""
