@@ -6,7 +6,7 @@ Times are int64 milliseconds since the epoch. Nothing here behaves beyond slicin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -32,6 +32,10 @@ def _rows(offsets: Int64, requests: npt.NDArray[Any]) -> tuple[Int64, Int64]:
     taken = _offsets_of(lengths)
     rows = np.arange(taken[-1], dtype=np.int64) + np.repeat(starts - taken[:-1], lengths)
     return rows, taken
+
+
+def _joined_offsets(parts: Sequence[Any]) -> Int64:
+    return _offsets_of(np.concatenate([np.diff(part.offsets) for part in parts]))
 
 
 def _check_offsets(offsets: Int64, rows: int, owner: str) -> None:
@@ -69,6 +73,11 @@ class Ragged:
         """The lists of the named requests, in the order named."""
         rows, offsets = _rows(self.offsets, requests)
         return Ragged(offsets, self.item[rows])
+
+    @classmethod
+    def join(cls, parts: Sequence[Ragged]) -> Ragged:
+        """The requests of several batches, one after the other."""
+        return cls(_joined_offsets(parts), np.concatenate([part.item for part in parts]))
 
     @classmethod
     def empty(cls, size: int) -> Ragged:
@@ -110,10 +119,23 @@ class Plays:
         return Plays(offsets, self.item[rows], self.time[rows], self.weight[rows])
 
     @classmethod
+    def join(cls, parts: Sequence[Plays]) -> Plays:
+        """The requests of several batches, one after the other."""
+        return cls(
+            _joined_offsets(parts),
+            np.concatenate([part.item for part in parts]),
+            np.concatenate([part.time for part in parts]),
+            np.concatenate([part.weight for part in parts]),
+        )
+
+    @classmethod
     def empty(cls, size: int) -> Plays:
         """`size` empty lists."""
         return cls(
-            np.zeros(size + 1, np.int64), np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0, np.float32)
+            np.zeros(size + 1, np.int64),
+            np.empty(0, np.int32),
+            np.empty(0, np.int64),
+            np.empty(0, np.float32),
         )
 
 
@@ -199,6 +221,20 @@ class RequestBatch:
             {name: column[requests] for name, column in self.columns.items()},
         )
 
+    @classmethod
+    def join(cls, parts: Sequence[RequestBatch]) -> RequestBatch:
+        """The requests of several batches, one after the other."""
+        return cls(
+            np.concatenate([part.user for part in parts]),
+            np.concatenate([part.time for part in parts]),
+            np.concatenate([part.item for part in parts]),
+            np.concatenate([part.k for part in parts]),
+            Plays.join([part.session for part in parts]),
+            Plays.join([part.history for part in parts]),
+            Ragged.join([part.seen for part in parts]),
+            {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns},
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class CandidateBatch:
@@ -275,6 +311,24 @@ class CandidateBatch:
     def with_score(self, score: Float32) -> CandidateBatch:
         """The same rows in the same order under other scores; the caller sorts them."""
         return replace(self, score=score)
+
+    @classmethod
+    def join(cls, parts: Sequence[CandidateBatch]) -> CandidateBatch:
+        """The candidates of several batches of one stage, one after the other."""
+
+        def column(name: str) -> Any:
+            columns = [getattr(part, name) for part in parts]
+            return None if columns[0] is None else np.concatenate(columns)
+
+        return cls(
+            _joined_offsets(parts),
+            column("item"),
+            column("score"),
+            parts[0].sources,
+            column("source_score"),
+            column("source_rank"),
+            column("merge_score"),
+        )
 
     @classmethod
     def empty(cls, size: int) -> CandidateBatch:

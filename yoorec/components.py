@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KINDS",
+    "CatalogueMetric",
     "ComponentSpec",
     "ExposureContext",
     "ExposureRule",
@@ -69,9 +70,7 @@ class ComponentSpec:
         try:
             return getattr(importlib.import_module(module), attribute)
         except (ImportError, AttributeError) as error:
-            raise PluginError(
-                f"{self.kind} '{self.name}' can't be loaded from {self.target}: {error}"
-            ) from error
+            raise PluginError(f"{self.kind} '{self.name}' can't be loaded from {self.target}: {error}") from error
 
 
 def _no_progress(done: float, note: str = "") -> None:
@@ -140,9 +139,7 @@ class Merge(Protocol):
 
     def __init__(self, config: Any, catalogue: Catalogue) -> None: ...
 
-    def merge(
-        self, requests: RequestBatch, recalled: Mapping[str, CandidateBatch], limit: int
-    ) -> CandidateBatch:
+    def merge(self, requests: RequestBatch, recalled: Mapping[str, CandidateBatch], limit: int) -> CandidateBatch:
         """At most `limit` rows per request with every source kept (`sources`, `source_score`, `source_rank`).
 
         recalled: trigger name to its candidates for the same B requests, in the scenario's order.
@@ -202,9 +199,7 @@ class ExposureRule(Protocol):
 
     def __init__(self, config: Any, catalogue: Catalogue) -> None: ...
 
-    def apply(
-        self, requests: RequestBatch, ranked: CandidateBatch, context: ExposureContext
-    ) -> CandidateBatch:
+    def apply(self, requests: RequestBatch, ranked: CandidateBatch, context: ExposureContext) -> CandidateBatch:
         """The kept rows in their new order, columns kept. What is missing was removed by this rule.
 
         The order need not follow the score any more; an item stands at most once.
@@ -236,9 +231,7 @@ class ProfileStore(Protocol):
     def open(self, folder: Path) -> None:
         """Read from what `build` wrote; safe to use from several threads afterwards."""
 
-    def read(
-        self, user: npt.NDArray[np.int32], time: npt.NDArray[np.int64], history: int
-    ) -> ProfileView:
+    def read(self, user: npt.NDArray[np.int32], time: npt.NDArray[np.int64], history: int) -> ProfileView:
         """Profiles of users [B] as of times [B]; -1 or an unseen user has an empty one. At most `history` plays."""
 
     def close(self) -> None:
@@ -258,13 +251,25 @@ class Source(Protocol):
 
 
 class Metric(Protocol):
-    """One quality figure with a cutoff, vectorised over requests."""
+    """One quality figure with a cutoff: a mean over requests, vectorised over them."""
 
     higher_is_better: bool
 
     def __init__(self, config: Any) -> None: ...
 
-    def per_request(
-        self, hit: npt.NDArray[np.bool_], truths: npt.NDArray[np.int64], k: int
-    ) -> npt.NDArray[np.float64]:
+    def per_request(self, hit: npt.NDArray[np.bool_], truths: npt.NDArray[np.int64], k: int) -> npt.NDArray[np.float64]:
         """float64 [B] from hit bool [B, k] (is the slate's p-th item among the truths) and truths int64 [B]."""
+
+
+class CatalogueMetric(Protocol):
+    """One quality figure with a cutoff, of all replayed lists together, such as coverage; it has no interval.
+
+    A component of kind "metric" is either this or a `Metric`; replay tells them apart by their method.
+    """
+
+    higher_is_better: bool
+
+    def __init__(self, config: Any) -> None: ...
+
+    def over_catalogue(self, shown: npt.NDArray[np.int64], recommendable: npt.NDArray[np.bool_], k: int) -> float:
+        """The figure from shown int64 [I] (requests whose first k held the item) and recommendable bool [I]."""

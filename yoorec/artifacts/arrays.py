@@ -26,6 +26,6 @@ def load_arrays(folder: Path, *names: str, mapped: bool = False) -> tuple[npt.ND
         path = folder / f"{name}.npy"
         try:
             found.append(np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise ArtifactError(f"{path}: can't be read as an array: {error}") from error
     return tuple(found)

@@ -80,7 +80,8 @@ class EventLog:
 class Given:
     """Pre-split requests of session data: row r's prefix is ``item[offsets[r]:offsets[r + 1]]``, oldest first.
 
-    offsets: int64 [R + 1]. item: int32 [N], -1 for an item the train sessions lack. target: int32 [R], likewise.
+    offsets: int64 [R + 1]. item: int32 [N], -1 for an id the vocabulary lacks. target: int32 [R], likewise.
+    The vocabulary holds the ids of the test rows too, so an item no train session has is an index no one learned.
     """
 
     offsets: npt.NDArray[np.int64]

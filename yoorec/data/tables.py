@@ -25,11 +25,15 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How many rows were read, how many were left out, and the first few of those."""
+    """How many rows were read, how many were left out, the first few of those, and what else is worth knowing.
+
+    notes: whole sentences, such as rows left out because they repeat an earlier one.
+    """
 
     read: int = 0
     bad: int = 0
     examples: tuple[BadRow, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,29 @@
+"""Keys of the trigger `itemcf`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from yoorec.config.types import Count, Duration, Share, duration_ms
+
+__all__ = ["ItemCFConfig"]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemCFConfig:
+    """How similar items are learned from co-plays, and how they are recalled."""
+
+    neighbors: Count = 100
+    """Similar items kept per item, the best ones."""
+    half_life: Duration | None = duration_ms("10m")
+    """Time between two plays of a user at which their pair counts half; null counts every pair fully."""
+    damp_users: bool = True
+    """Divide a user's pairs by log(1 + items the user played), so that heavy users don't drown the rest."""
+    normalize: bool = True
+    """Divide each item's similarities by their maximum, so that a popular main item's don't drown the session's."""
+    max_plays: Count | None = 1000
+    """Items kept per user, the latest ones; bounds the pairs of a user. Null keeps all."""
+    recall_from: Count = 20
+    """Plays of a request's history that recall, the newest ones, main item first."""
+    recency: Share = 0.8
+    """Each play back in the history counts this share of the one after it."""

@@ -1,0 +1,145 @@
+"""The trigger `itemcf`: learns which items are played soon before or after each other, by the same people."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from yoorec.artifacts.arrays import load_arrays, save_arrays
+from yoorec.batch import CandidateBatch, RequestBatch
+from yoorec_itemcf import kernels
+from yoorec_itemcf.config import ItemCFConfig
+from yoorec_itemcf.recall import recall
+
+if TYPE_CHECKING:
+    from yoorec.components import FitContext
+    from yoorec.data.catalogue import Catalogue
+    from yoorec.data.log import EventLog
+
+__all__ = ["ItemCF"]
+
+_RANGES = 16
+"""Ranges of items a thread gets, on average: enough that none waits long for another's last."""
+
+
+class _Scratch(threading.local):
+    """What a recall adds up in, kept per thread; its totals are all 0 between calls."""
+
+    def __init__(self) -> None:
+        self.total = np.zeros(0, np.float32)
+        self.touched = np.empty(0, np.int32)
+        self.keys = np.empty(0, np.uint64)
+
+    def of(self, items: int) -> _Scratch:
+        if len(self.total) != items:
+            self.total = np.zeros(items, np.float32)
+            self.touched = np.empty(items, np.int32)
+            self.keys = np.empty(items, np.uint64)
+        return self
+
+
+class ItemCF:
+    """Item-to-item collaborative filtering on co-plays.
+
+    With u ranging over the users who played both, t_ui the time of u's latest play of i, n_u the items u played and
+    w_i the users who played i::
+
+        sim(i, j) = sum_u decay(|t_ui - t_uj|) * damp(n_u) / sqrt(w_i * w_j)
+        decay(gap) = 2^(-gap / half_life)      damp(n) = 1 / log(1 + n)
+
+    Each row is then divided by its maximum, and its `neighbors` best are kept. The cosine is that of Sarwar et al.,
+    WWW 2001; the damping is Breese et al.'s inverse user frequency (UAI 1998); the decay between two plays is that of
+    Ding and Li, CIKM 2005, taken between the plays of a pair instead of up to now.
+
+    offsets: int64 [I + 1]. near_item: int32 [N]. near_score: float32 [N]. Row i holds item i's similar items, best
+    first, ties by item.
+    """
+
+    def __init__(self, config: ItemCFConfig, catalogue: Catalogue) -> None:
+        self.config = config
+        self.items = len(catalogue.items)
+        self.users = len(catalogue.users)
+        self.offsets: npt.NDArray[np.int64] = np.zeros(self.items + 1, np.int64)
+        self.near_item: npt.NDArray[np.int32] = np.empty(0, np.int32)
+        self.near_score: npt.NDArray[np.float32] = np.empty(0, np.float32)
+        self._scratch = _Scratch()
+
+    def fit(self, log: EventLog, context: FitContext) -> None:
+        """Learn from the log's plays. Neither threads nor ranges change a bit of the result."""
+        config = self.config
+        plays = log.plays()
+        most = len(plays) if config.max_plays is None else config.max_plays
+        rows = kernels.by_user(
+            np.ascontiguousarray(plays.user, np.int32),
+            np.ascontiguousarray(plays.item, np.int32),
+            np.ascontiguousarray(plays.time, np.int64),
+            self.users,
+            self.items,
+            most,
+            float(config.half_life or 0),
+            config.damp_users,
+        )
+        places = kernels.by_item(rows, self.items)
+        bounds = _deal(places.cost, _RANGES * context.threads)
+        ranges = list(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
+        with ThreadPoolExecutor(context.threads, thread_name_prefix="itemcf") as pool:
+            calls = [
+                pool.submit(kernels.similar, *span, rows, places, config.neighbors, config.normalize)
+                for span in ranges
+            ]
+            for done, _ in enumerate(as_completed(calls), 1):
+                context.progress(done / len(calls), "similar items")
+        parts = [call.result() for call in calls]
+        lengths = np.concatenate([np.empty(0, np.int64), *(part[0] for part in parts)])
+        self.offsets = np.zeros(self.items + 1, np.int64)
+        np.cumsum(lengths, out=self.offsets[1:])
+        self.near_item = np.concatenate([np.empty(0, np.int32), *(part[1] for part in parts)])
+        self.near_score = np.concatenate([np.empty(0, np.float32), *(part[2] for part in parts)])
+
+    def save(self, folder: Path) -> None:
+        """Write the three arrays."""
+        save_arrays(folder, offsets=self.offsets, near_item=self.near_item, near_score=self.near_score)
+
+    def load(self, folder: Path) -> None:
+        """Read the three arrays back."""
+        self.offsets, self.near_item, self.near_score = load_arrays(folder, "offsets", "near_item", "near_score")
+
+    def recall(self, requests: RequestBatch, k: int) -> CandidateBatch:
+        """score(j) = sum over the last `recall_from` plays p of recency^p * sim(play p, j), p = 0 the main item.
+
+        The main item itself is not recalled; other items of the history may be (whether they are shown again is an
+        exposure rule's business). Unknown items recall nothing but keep their place.
+        """
+        if not len(self.near_item):
+            return CandidateBatch.empty(len(requests))
+        history, scratch = requests.history, self._scratch.of(len(self.offsets) - 1)
+        return CandidateBatch(
+            *recall(
+                np.ascontiguousarray(requests.item),
+                np.ascontiguousarray(history.offsets),
+                np.ascontiguousarray(history.item),
+                self.offsets,
+                self.near_item,
+                self.near_score,
+                k,
+                self.config.recall_from,
+                self.config.recency,
+                scratch.total,
+                scratch.touched,
+                scratch.keys,
+            )
+        )
+
+
+def _deal(cost: npt.NDArray[np.int64], ranges: int) -> npt.NDArray[np.int64]:
+    """Bounds of item ranges of about equal cost, the first 0, the last I, no range empty."""
+    if not len(cost):
+        return np.zeros(1, np.int64)
+    ends = np.cumsum(cost + 1)
+    inner = np.searchsorted(ends, np.arange(1, ranges) * (ends[-1] / ranges), side="left") + 1
+    return np.unique(np.concatenate([[0], np.minimum(inner, len(cost)), [len(cost)]])).astype(np.int64)

@@ -1,0 +1,101 @@
+"""Assembly: a pipeline put together from the artifacts of its components."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from yoorec.artifacts.code import code_hash
+from yoorec.artifacts.store import Artifact
+from yoorec.config.scenario import Part, Scenario
+from yoorec.data.catalogue import Catalogue
+from yoorec.errors import ArtifactError
+from yoorec.pipeline import Pipeline
+from yoorec.plugins import Plugins
+
+__all__ = ["check_inputs", "component_inputs", "open_pipeline"]
+
+
+def component_inputs(part: Part, seed: int) -> dict[str, Any]:
+    """What of a scenario and its code decides an artifact: the part of its fingerprint that needs no data."""
+    return {
+        "component": f"{part.kind}-{part.use}",
+        "config": _plain(asdict(part.config)),
+        "code": code_hash(part.spec.target),
+        "seed": seed,
+    }
+
+
+def check_inputs(part: Part, seed: int, artifact: Artifact) -> None:
+    """Raise ArtifactError where an artifact was fitted for another config, code or seed than the scenario's."""
+    found = artifact.manifest.inputs
+    for key, expected in component_inputs(part, seed).items():
+        given = found.get(key)
+        if given == expected:
+            continue
+        name = artifact.manifest.slot
+        if key == "config" and isinstance(given, dict):
+            keys = sorted(each for each in expected.keys() | given.keys() if expected.get(each) != given.get(each))
+            what = ", ".join(f"{each} {given.get(each)!r}, now {expected.get(each)!r}" for each in keys)
+        elif key == "code":
+            what = "other code than is installed"
+        else:
+            what = f"{key} {given!r}, now {expected!r}"
+        raise ArtifactError(f"{artifact.folder}: {name} was fitted with {what}: run `yoorec fit`")
+
+
+def open_pipeline(
+    scenario: Scenario,
+    catalogue: Catalogue,
+    plugins: Plugins,
+    *,
+    profile: Artifact,
+    triggers: Mapping[str, Artifact],
+    ranker: Artifact | None,
+) -> Pipeline:
+    """Load each component from its artifact. Without a ranker artifact the merged order stands and no rule applies."""
+    store = scenario.profile.spec.load()(scenario.profile.config, catalogue)
+    store.open(profile.folder)
+    loaded = {}
+    for part in scenario.triggers:
+        trigger = part.spec.load()(part.config, catalogue)
+        _load(trigger, triggers[part.name])
+        loaded[part.name] = trigger
+    merge = scenario.merge.spec.load()(scenario.merge.config, catalogue)
+    rank = None
+    if scenario.ranker is not None and ranker is not None:
+        rank = scenario.ranker.spec.load()(scenario.ranker.config, catalogue)
+        _load(rank, ranker)
+    rules = [(part.name, part.spec.load()(part.config, catalogue)) for part in scenario.exposure]
+    return Pipeline(
+        scenario,
+        catalogue,
+        plugins,
+        profile=store,
+        triggers=loaded,
+        merge=merge,
+        ranker=rank,
+        rules=rules,
+    )
+
+
+def _load(component: Any, artifact: Artifact) -> None:
+    try:
+        component.load(artifact.folder)
+    except ArtifactError:
+        raise
+    except Exception as error:
+        raise ArtifactError(
+            f"{artifact.folder}: {artifact.manifest.slot} can't be loaded: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _plain(value: Any) -> Any:
+    """JSON values only, so that a manifest read back equals the inputs it was written from."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, Path) else value

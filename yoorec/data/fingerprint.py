@@ -1,0 +1,81 @@
+"""The fingerprint of a dataset: a hash over all that decides it, the same on any machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
+
+from yoorec.errors import DataError
+
+if TYPE_CHECKING:
+    from yoorec.components import Source
+    from yoorec.config.scenario import Scenario
+
+__all__ = ["canonical", "code_hash", "fingerprint_of"]
+
+_BLOCK = 1 << 20
+
+
+def canonical(value: Any) -> Any:
+    """A config as plain JSON values in which a path is no more than its name: contents count, not where they lie."""
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
+    if isinstance(value, Mapping):
+        return {str(key): canonical(each) for key, each in sorted(value.items(), key=lambda pair: str(pair[0]))}
+    if isinstance(value, list | tuple):
+        return [canonical(each) for each in value]
+    if isinstance(value, set | frozenset):
+        return sorted(canonical(each) for each in value)
+    return value.name if isinstance(value, PurePath) else value
+
+
+@cache
+def code_hash() -> str:
+    """Hex over the sources of this package, since a changed reader may read the same files differently."""
+    digest = hashlib.blake2b(digest_size=16)
+
+    def add(folder: Any, prefix: str) -> None:
+        for entry in sorted(folder.iterdir(), key=lambda entry: str(entry.name)):
+            if entry.is_dir():
+                add(entry, f"{prefix}{entry.name}/")
+            elif entry.name.endswith(".py"):
+                digest.update(f"{prefix}{entry.name}\0".encode())
+                digest.update(entry.read_bytes())
+
+    add(resources.files("yoorec.data"), "")
+    return digest.hexdigest()
+
+
+def fingerprint_of(scenario: Scenario, source: Source) -> str:
+    """32 hex digits over source, config, its files' contents, the settings that shape a log, and the code."""
+    digest = hashlib.blake2b(digest_size=16)
+    settings = {
+        "source": scenario.data.use,
+        "target": scenario.data.spec.target,
+        "config": canonical(scenario.data.config),
+        "session_gap_ms": scenario.session_gap_ms,
+        "event_weights": canonical(scenario.event_weights),
+        "code": code_hash(),
+    }
+    digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
+    for path in source.files():
+        digest.update(f"\0{path.name}\0".encode())
+        digest.update(_content(path))
+    return digest.hexdigest()
+
+
+def _content(path: Path) -> bytes:
+    digest = hashlib.blake2b(digest_size=32)
+    try:
+        with path.open("rb") as opened:
+            while block := opened.read(_BLOCK):
+                digest.update(block)
+    except OSError as error:
+        raise DataError(f"{path}: can't be read: {error}") from error
+    return digest.digest()

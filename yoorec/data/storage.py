@@ -1,0 +1,98 @@
+"""Catalogues and logs on disk as Arrow files, so that serving and a second replay parse nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from yoorec.data.catalogue import Catalogue
+from yoorec.data.log import EventLog
+from yoorec.data.vocabulary import Vocabulary
+from yoorec.errors import ArtifactError
+
+__all__ = ["load_catalogue", "load_log", "save_catalogue", "save_log"]
+
+_LOG_COLUMNS = {
+    "user": np.int32,
+    "item": np.int32,
+    "time": np.int64,
+    "event": np.int8,
+    "weight": np.float32,
+    "session": np.int32,
+    "watch_s": np.float32,
+    "position": np.int32,
+    "request": np.int32,
+    "propensity": np.float32,
+    "main_item": np.int32,
+}
+
+
+def save_catalogue(folder: Path, catalogue: Catalogue) -> None:
+    """Write items.arrow, users.arrow and their columns into a folder that exists."""
+    items = pa.table(
+        {"id": pa.array(catalogue.items.ids, pa.string()), "published_at": pa.array(catalogue.published_at)}
+    )
+    _write(folder / "items.arrow", items)
+    _write(folder / "item_columns.arrow", catalogue.item_columns)
+    _write(folder / "users.arrow", pa.table({"id": pa.array(catalogue.users.ids, pa.string())}))
+    _write(folder / "user_columns.arrow", catalogue.user_columns)
+
+
+def load_catalogue(folder: Path) -> Catalogue:
+    """Read back what `save_catalogue` wrote. Raises ArtifactError naming a file that can't be read."""
+    items = _read(folder / "items.arrow", "id", "published_at")
+    users = _read(folder / "users.arrow", "id")
+    return Catalogue(
+        Vocabulary(items["id"].to_pylist()),
+        Vocabulary(users["id"].to_pylist()),
+        _read(folder / "item_columns.arrow"),
+        _read(folder / "user_columns.arrow"),
+        _array(items["published_at"], np.int64),
+    )
+
+
+def save_log(folder: Path, log: EventLog) -> None:
+    """Write log.arrow, without the catalogue, into a folder that exists."""
+    settings = {"events": json.dumps(log.events), "cut": json.dumps(log.cut)}
+    table = pa.table({name: pa.array(getattr(log, name)) for name in _LOG_COLUMNS})
+    _write(folder / "log.arrow", table.replace_schema_metadata(settings))
+
+
+def load_log(folder: Path, catalogue: Catalogue) -> EventLog:
+    """Read back what `save_log` wrote. Raises ArtifactError naming a file that can't be read."""
+    path = folder / "log.arrow"
+    table = _read(path, *_LOG_COLUMNS)
+    metadata = table.schema.metadata or {}
+    try:
+        events, cut = json.loads(metadata[b"events"]), json.loads(metadata[b"cut"])
+    except (KeyError, ValueError) as error:
+        raise ArtifactError(f"{path}: holds no event log") from error
+    columns = [_array(table[name], kind) for name, kind in _LOG_COLUMNS.items()]
+    return EventLog(*columns, tuple(events), catalogue, cut)
+
+
+def _write(path: Path, table: pa.Table) -> None:
+    with pa.OSFile(str(path), "wb") as out, pa.ipc.new_file(out, table.schema) as writer:
+        writer.write_table(table)
+
+
+def _read(path: Path, *columns: str) -> pa.Table:
+    try:
+        with pa.OSFile(str(path), "rb") as opened, pa.ipc.open_file(opened) as reader:
+            table = reader.read_all()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise ArtifactError(f"{path}: can't be read as an Arrow file: {error}") from error
+    for name in columns:
+        if name not in table.column_names:
+            raise ArtifactError(f"{path}: has no column '{name}'; there are: {', '.join(table.column_names)}")
+    return table
+
+
+def _array(column: pa.ChunkedArray, kind: Any) -> npt.NDArray[Any]:
+    """A copy: arrays over Arrow's memory are read-only, which compiled kernels take for another type."""
+    return np.array(column, kind)

@@ -1,0 +1,254 @@
+"""The staged fit: what to build, in which order, blind to what; and only what changed.
+
+    | ---- triggers learn ---- | -- ranker learns -- | ---- replay ---- |
+    t0                      rank_cut             replay_cut            end
+
+1. Triggers learn from events before `rank_cut`; their merged candidates at requests in (rank_cut, replay_cut) become
+   the ranker's samples. Skipped where the ranker has nothing to learn.
+2. The ranker learns from those samples.
+3. Triggers learn again from events before `replay_cut`; these, and the ranker, are what replay and the server use.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from yoorec.artifacts.code import code_hash
+from yoorec.artifacts.manifest import digest
+from yoorec.artifacts.release import Release, Slot, Step
+from yoorec.artifacts.store import Artifact, Store
+from yoorec.assembly import component_inputs, open_pipeline
+from yoorec.components import FitContext, RankSamples
+from yoorec.config.scenario import Scenario, TriggerPart
+from yoorec.data.catalogue_files import save_catalogue
+from yoorec.data.cuts import Cuts, production_cuts, resolve_cuts
+from yoorec.data.dataset import Dataset, read_dataset
+from yoorec.data.episodes import next_play
+from yoorec.errors import ArtifactError
+from yoorec.plugins import Plugins
+from yoorec.samples import rank_samples
+
+__all__ = ["fit"]
+
+Progress = Callable[..., None]
+_START = -(2**62)  # before every event: what a component that learns from items alone is shown
+
+
+def _silent(done: float, note: str = "") -> None:
+    """Report nowhere."""
+
+
+class _Fitter:
+    """One run of the plan."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        plugins: Plugins,
+        dataset: Dataset,
+        cuts: Cuts,
+        progress: Progress,
+        clock: Callable[[], float],
+    ) -> None:
+        self.scenario = scenario
+        self.plugins = plugins
+        self.dataset = dataset
+        self.cuts = cuts
+        self.progress = progress
+        self.clock = clock
+        self.store = Store(scenario.store)
+        self.steps: list[Step] = []
+        self.threads = scenario.fit.threads or os.cpu_count() or 1
+        self._steps_ahead = 2 + len(scenario.triggers) * 2 + 1
+
+    def ensure(
+        self,
+        slot: str,
+        inputs: Mapping[str, Any],
+        cut: int | None,
+        write: Callable[[Path, FitContext], Mapping[str, Any] | None],
+    ) -> Artifact:
+        """The artifact of these inputs: found in the store and verified, or made by `write`."""
+        fingerprint = digest(inputs)
+        component = str(inputs["component"])
+        found = self.store.find(component, fingerprint)
+        if found is not None:
+            try:
+                found.manifest.verify(found.folder)
+            except ArtifactError:
+                # Never served: the damaged copy is named by `yoorec artifacts verify` and replaced here.
+                self.store.discard(found)
+                found = None
+        fitted = found is None
+        if found is None:
+            done = len(self.steps) / self._steps_ahead
+
+            def within(share: float, note: str = "") -> None:
+                self.progress(done + min(max(share, 0.0), 1.0) / self._steps_ahead, f"{slot} {note}".strip())
+
+            within(0.0)
+            context = FitContext(self.scenario.seed, self.threads, within)
+            found = self.store.publish(
+                slot=slot,
+                component=component,
+                fingerprint=fingerprint,
+                cut=cut,
+                inputs=inputs,
+                write=lambda folder: write(folder, context),
+                clock=self.clock,
+            )
+            self.plugins.observe("yoorec_artifact_published", manifest=found.manifest)
+        self.steps.append(Step(slot, fitted, found.manifest.seconds if fitted else 0.0, found.manifest.bytes))
+        self.progress(len(self.steps) / self._steps_ahead, slot)
+        return found
+
+    def catalogue(self) -> Artifact:
+        catalogue = self.dataset.log.catalogue
+        inputs = {
+            "component": "data-catalogue",
+            "data": self.dataset.fingerprint,
+            "code": code_hash("yoorec.data"),
+        }
+        return self.ensure("catalogue", inputs, None, lambda folder, _: save_catalogue(folder, catalogue))
+
+    def profile(self) -> Artifact:
+        part = self.scenario.profile
+        store = part.spec.load()(part.config, self.dataset.log.catalogue)
+        inputs = {**component_inputs(part, self.scenario.seed), "data": self.dataset.fingerprint}
+        return self.ensure("profile", inputs, None, lambda folder, _: store.build(self.dataset.log, folder))
+
+    def trigger(self, part: TriggerPart, cut: int) -> Artifact:
+        inputs = component_inputs(part, self.scenario.seed)
+        inputs["data"] = self.dataset.fingerprint
+        learns_events = part.spec.learns == "events"
+        if learns_events:
+            inputs["cut"] = cut
+
+        def write(folder: Path, context: FitContext) -> None:
+            trigger = part.spec.load()(part.config, self.dataset.log.catalogue)
+            trigger.fit(self.dataset.log.before(cut if learns_events else _START), context)
+            trigger.save(folder)
+
+        return self.ensure(f"triggers.{part.name}", inputs, cut if learns_events else None, write)
+
+    def ranker(self, profile: Artifact) -> tuple[Artifact, Mapping[str, Artifact]] | None:
+        """The ranker's artifact, and the triggers' at the rank cut that made its samples."""
+        part = self.scenario.ranker
+        if part is None:
+            return None
+        inputs = {
+            **component_inputs(part, self.scenario.seed),
+            "triggers": [trigger.name for trigger in self.scenario.triggers],
+        }
+        ranker = part.spec.load()(part.config, self.dataset.log.catalogue)
+        if not ranker.needs_fit():
+
+            def write_given(folder: Path, context: FitContext) -> None:
+                ranker.save(folder)
+
+            return self.ensure("ranker", inputs, None, write_given), {}
+        early = {trigger.name: self.trigger(trigger, self.cuts.rank_cut) for trigger in self.scenario.triggers}
+        inputs |= {
+            "data": self.dataset.fingerprint,
+            "cuts": [self.cuts.rank_cut, self.cuts.replay_cut],
+            "upstream": [
+                [trigger.name, trigger.limit, early[trigger.name].manifest.fingerprint]
+                for trigger in self.scenario.triggers
+            ],
+            "merge": [component_inputs(self.scenario.merge, self.scenario.seed), self.scenario.merge_limit],
+            "profile": [profile.manifest.fingerprint, self.scenario.history],
+            "requests": self.scenario.fit.rank_requests,
+        }
+
+        def write(folder: Path, context: FitContext) -> Mapping[str, Any]:
+            samples = self._samples(early, profile, context)
+            ranker.fit(samples, context)
+            ranker.save(folder)
+            recalled = 1.0 - samples.missed / samples.truths if samples.truths else 0.0
+            return {
+                "requests": len(samples.requests),
+                "candidates": len(samples.label),
+                "positives": int(samples.label.sum()),
+                "truths": samples.truths,
+                "recall_ceiling": round(recalled, 6),
+            }
+
+        return self.ensure("ranker", inputs, self.cuts.replay_cut, write), early
+
+    def _samples(self, early: Mapping[str, Artifact], profile: Artifact, context: FitContext) -> RankSamples:
+        pipeline = open_pipeline(
+            self.scenario,
+            self.dataset.log.catalogue,
+            self.plugins,
+            profile=profile,
+            triggers=early,
+            ranker=None,
+        )
+        window = next_play(self.dataset.log, self.cuts.rank_cut, self.cuts.replay_cut, "next", self.scenario.history)
+        wanted = self.scenario.fit.rank_requests
+        if len(window) > wanted:
+            chosen = np.random.default_rng(context.seed).choice(len(window), wanted, replace=False)
+            window = window.take(np.sort(chosen))
+        try:
+            return rank_samples(pipeline, window, self.scenario.replay.batch, context.progress)
+        finally:
+            pipeline.close()
+
+    def release(self, production: bool) -> Release:
+        """Carry out the plan."""
+        slots: dict[str, Slot] = {"catalogue": self.catalogue().slot}
+        profile = self.profile()
+        slots["profile"] = profile.slot
+        ranker = self.ranker(profile)
+        for part in self.scenario.triggers:
+            slots[f"triggers.{part.name}"] = self.trigger(part, self.cuts.replay_cut).slot
+        if ranker is not None:
+            slots["ranker"] = ranker[0].slot
+            for name, artifact in ranker[1].items():
+                slots[f"rank_window.{name}"] = artifact.slot
+        self.progress(1.0, "")
+        return Release(
+            scene=self.scenario.scene,
+            scenario_hash=self.scenario.hash,
+            data=self.dataset.fingerprint,
+            rank_cut=self.cuts.rank_cut,
+            replay_cut=self.cuts.replay_cut,
+            end=self.cuts.end,
+            production=production,
+            slots=slots,
+            created=round(self.clock(), 3),
+            steps=tuple(self.steps),
+        )
+
+
+def fit(
+    scenario: Scenario,
+    plugins: Plugins,
+    dataset: Dataset | None = None,
+    *,
+    production: bool = False,
+    publish: bool = True,
+    progress: Progress = _silent,
+    clock: Callable[[], float] = time.time,
+) -> Release:
+    """Build what the scenario needs and is not there yet.
+
+    dataset:    the scenario's data, where it was read already.
+    production: use the newest cuts, so that everything learns from the whole log.
+    publish:    make the result the scene's current release; replay and parity leave that to `yoorec fit`.
+    Raises DataError, ConfigError (cuts out of order) or what a component raises; the current release stays as it is.
+    """
+    if dataset is None:
+        dataset = read_dataset(scenario, progress=progress)
+    cuts = production_cuts(scenario, dataset) if production else resolve_cuts(scenario, dataset)
+    fitter = _Fitter(scenario, plugins, dataset, cuts, progress, clock)
+    release = fitter.release(production)
+    if publish:
+        fitter.store.release(release)
+    return release

@@ -1,0 +1,54 @@
+"""Scores of different triggers on one scale, within each request; for use inside other kernels."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from yoorec.ragged import compiled
+
+__all__ = ["normalised", "trigger_scales"]
+
+
+@compiled
+def trigger_scales(
+    source_score: npt.NDArray[np.float32],
+    source_rank: npt.NDArray[np.int32],
+    start: int,
+    stop: int,
+    by_rank: bool,
+    best: npt.NDArray[np.float64],
+    depth: npt.NDArray[np.float64],
+) -> None:
+    """Fill best and depth, float64 [T], for the request that owns rows start:stop.
+
+    best[t]:  trigger t's best finite score among the rows; 0 where it has none above 0, or where `by_rank`.
+    depth[t]: 1 + its highest rank among the rows.
+    """
+    for t in range(len(best)):
+        best[t] = 0.0
+        depth[t] = 0.0
+    for row in range(start, stop):
+        for t in range(len(best)):
+            rank = source_rank[row, t]
+            if rank >= 0:
+                depth[t] = max(depth[t], rank + 1.0)
+                score = np.float64(source_score[row, t])
+                if not by_rank and np.isfinite(score):
+                    best[t] = max(best[t], score)
+
+
+@compiled
+def normalised(score: np.float32, rank: int, best: float, depth: float) -> float:
+    """One trigger's score of one row in 0..1; 0 where the trigger did not recall it or the score isn't
+    finite.
+
+    score / best where best is above 0, negative scores counting 0; else by rank, (depth - rank) / depth.
+    """
+    if rank < 0:
+        return 0.0
+    if best > 0.0:
+        if not np.isfinite(score) or score <= 0.0:
+            return 0.0
+        return np.float64(score) / best
+    return (depth - rank) / depth
