@@ -16,7 +16,6 @@ from yoorec.ragged import (
     first_k,
     item_marks,
     plays_before,
-    stack_requests,
     take_rows,
     top_of_dense,
     union_candidates,
@@ -192,15 +191,6 @@ def test_drop_members_leaves_no_member_and_nothing_else(lists, data):
     ]
     assert same(split(found.offsets, found.item, found.score), wanted)
     assert drop_members(found, *args) is found  # twice equals once
-
-
-def test_stack_requests_is_undone_by_take():
-    batch = union_candidates({"a": candidates([[(1, 1.0)], [], [(2, 3.0), (5, 1.0)]])}, 3).candidates
-    stacked = stack_requests([batch, batch.take(np.array([2, 0]))])
-    assert len(stacked) == 5
-    again = stacked.take(np.array([0, 1, 3]))
-    for name in ("offsets", "item", "score", "source_score", "source_rank"):
-        np.testing.assert_array_equal(getattr(again, name), getattr(batch, name))
 
 
 PLAY = st.tuples(st.integers(0, 4), st.integers(0, 3), st.sampled_from([0.5, 1.0]))

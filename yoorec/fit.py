@@ -26,10 +26,10 @@ from yoorec.artifacts.store import Artifact, Store
 from yoorec.assembly import component_inputs, open_pipeline
 from yoorec.components import FitContext, RankSamples
 from yoorec.config.scenario import Scenario, TriggerPart
-from yoorec.data.catalogue_files import save_catalogue
 from yoorec.data.cuts import Cuts, production_cuts, resolve_cuts
 from yoorec.data.dataset import Dataset, read_dataset
 from yoorec.data.episodes import next_play
+from yoorec.data.storage import save_catalogue
 from yoorec.errors import ArtifactError
 from yoorec.plugins import Plugins
 from yoorec.samples import rank_samples

@@ -100,6 +100,11 @@ class Pipeline:
         return self._rules
 
     @property
+    def ranker(self) -> Ranker | None:
+        """What scores merged candidates again, if anything does."""
+        return self._ranker
+
+    @property
     def has_ranker(self) -> bool:
         """Whether merged candidates are scored again."""
         return self._ranker is not None

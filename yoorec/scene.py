@@ -17,7 +17,7 @@ from yoorec.assembly import check_inputs, open_pipeline
 from yoorec.batch import Arrivals, Plays
 from yoorec.config.scenario import Part, Scenario
 from yoorec.data.catalogue import Catalogue
-from yoorec.data.catalogue_files import load_catalogue
+from yoorec.data.storage import load_catalogue
 from yoorec.errors import ArtifactError, RequestError, nearest
 from yoorec.ledger import ledger
 from yoorec.pipeline import Pipeline, Result

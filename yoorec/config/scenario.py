@@ -105,8 +105,8 @@ class TriggerPart(Part):
 
     limit: int = 100
     """Candidates a request, at most."""
-    timeout_ms: int = duration_ms("50ms")
-    """The server leaves the trigger out of a request after this."""
+    timeout_ms: int | None = duration_ms("50ms")
+    """The server leaves the trigger out of a request after this; None waits for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ __all__ = [
     "UserColumn",
     "duration_ms",
     "format_duration",
+    "parse_duration",
 ]
 
 _UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -56,7 +57,8 @@ def format_duration(value_ms: int) -> str:
     return f"{value_ms}ms"
 
 
-def _parse_duration(value: Any) -> Any:
+def parse_duration(value: Any) -> Any:
+    """The validator behind `Duration`: milliseconds of text; a bare number has no unit and is refused."""
     if isinstance(value, str):
         return duration_ms(value)
     raise ValueError("a duration is a number and a unit: 50ms, 90s, 30m, 12h, 7d")
@@ -65,7 +67,7 @@ def _parse_duration(value: Any) -> Any:
 Duration = Annotated[
     int,
     Strict(),
-    BeforeValidator(_parse_duration),
+    BeforeValidator(parse_duration),
     WithJsonSchema({"type": "string", "pattern": _DURATION.pattern}),
 ]
 """Milliseconds in code, text such as ``30m`` in YAML. Dataclass defaults are written ``duration_ms("30m")``."""

@@ -115,7 +115,8 @@ def encode(names: pa.ChunkedArray | pa.Array, vocabulary: Vocabulary) -> npt.NDA
     """Indices int32 [N] of a column of ids, -1 where null or unknown; each distinct id is looked up once."""
     column = _dictionary(names)
     places = np.append(vocabulary.encode(column.dictionary.to_pylist()), np.int32(-1)).astype(np.int32)
-    return places[np.asarray(pc.fill_null(column.indices, -1))]
+    found: npt.NDArray[np.int32] = places[np.asarray(pc.fill_null(column.indices, -1))]
+    return found
 
 
 def _dictionary(names: pa.ChunkedArray | pa.Array) -> pa.DictionaryArray:

@@ -184,7 +184,8 @@ class CsvFile(TableFile):
         found = self.connection.sql(f"SELECT {selected} FROM {source} WHERE {where}").to_arrow_table()
         if self._rejects is None:
             self._rejects = self.connection.execute(
-                "SELECT line, first(error_type ORDER BY column_idx), first(coalesce(csv_line, '') ORDER BY column_idx), "
+                "SELECT line, first(error_type ORDER BY column_idx), "
+                "first(coalesce(csv_line, '') ORDER BY column_idx), "
                 "first(coalesce(column_name, '') ORDER BY column_idx) FROM reject_errors GROUP BY line ORDER BY line"
             ).fetchall()
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -141,9 +142,10 @@ def _read_file(
         raws = " ".join(f"WHEN {code} THEN {check.raw}" for code, check in enumerate(checks, 1))
         first = file.query(f"{verdict} AS bad, CASE {verdict} {raws} END AS raw", f"{verdict} > 0 LIMIT {EXAMPLES}")
         lines = file.lines(rows[wrong[:EXAMPLES]])
-        for row, code, raw in zip(rows[wrong[:EXAMPLES]], *(first[name].to_pylist() for name in ("bad", "raw"))):
+        shown = zip(rows[wrong].tolist(), first["bad"].to_pylist(), first["raw"].to_pylist(), strict=False)
+        for row, code, raw in itertools.islice(shown, EXAMPLES):
             check = checks[code - 1]
-            examples.append(BadRow(str(file.path), lines[int(row)], check.column, value_of(raw), check.reason))
+            examples.append(BadRow(str(file.path), lines[row], check.column, value_of(raw), check.reason))
     examples = sorted((*examples, *rejected.examples), key=lambda example: example.row)[:EXAMPLES]
     quality = Quality(len(verdicts) + rejected.bad, len(wrong) + rejected.bad, tuple(examples))
     good = found if not len(wrong) else found.filter(pa.array(verdicts == 0))

@@ -72,8 +72,8 @@ def load_log(folder: Path, catalogue: Catalogue) -> EventLog:
         events, cut = json.loads(metadata[b"events"]), json.loads(metadata[b"cut"])
     except (KeyError, ValueError) as error:
         raise ArtifactError(f"{path}: holds no event log") from error
-    columns = [_array(table[name], kind) for name, kind in _LOG_COLUMNS.items()]
-    return EventLog(*columns, tuple(events), catalogue, cut)
+    columns: dict[str, Any] = {name: _array(table[name], kind) for name, kind in _LOG_COLUMNS.items()}
+    return EventLog(**columns, events=tuple(events), catalogue=catalogue, cut=cut)
 
 
 def _write(path: Path, table: pa.Table) -> None:

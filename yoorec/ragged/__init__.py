@@ -7,7 +7,7 @@ All of them release the GIL.
 from __future__ import annotations
 
 from yoorec.ragged.compiled import compiled, item_marks
-from yoorec.ragged.join import Union, drop_members, stack_requests, union_candidates, unite_items
+from yoorec.ragged.join import Union, drop_members, union_candidates, unite_items
 from yoorec.ragged.order import best_candidates, best_first, first_k, take_rows, top_of_dense
 from yoorec.ragged.plays import plays_before, unite_plays
 
@@ -20,7 +20,6 @@ __all__ = [
     "first_k",
     "item_marks",
     "plays_before",
-    "stack_requests",
     "take_rows",
     "top_of_dense",
     "union_candidates",

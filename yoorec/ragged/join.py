@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from yoorec.batch import CandidateBatch, Ragged
 from yoorec.ragged.compiled import compiled, item_marks
 from yoorec.ragged.order import take_rows
 
-__all__ = ["Union", "drop_members", "stack_requests", "union_candidates", "unite_items"]
+__all__ = ["Union", "drop_members", "union_candidates", "unite_items"]
 
 
 @compiled
@@ -177,22 +177,3 @@ def drop_members(candidates: CandidateBatch, members: Ragged, one_more: npt.NDAr
         item_marks(_highest(candidates.item) + 1),
     )
     return candidates if len(rows) == len(candidates.item) else take_rows(candidates, rows, offsets)
-
-
-def stack_requests(parts: Sequence[CandidateBatch]) -> CandidateBatch:
-    """The requests of several batches with the same sources, one behind the other."""
-    offsets = [parts[0].offsets]
-    for part in parts[1:]:
-        offsets.append(part.offsets[1:] + offsets[-1][-1])
-    scores = [part.source_score for part in parts if part.source_score is not None]
-    ranks = [part.source_rank for part in parts if part.source_rank is not None]
-    merged = [part.merge_score for part in parts if part.merge_score is not None]
-    return CandidateBatch(
-        np.concatenate(offsets),
-        np.concatenate([part.item for part in parts]),
-        np.concatenate([part.score for part in parts]),
-        parts[0].sources,
-        np.concatenate(scores) if scores else None,
-        np.concatenate(ranks) if ranks else None,
-        np.concatenate(merged) if merged else None,
-    )

@@ -127,7 +127,9 @@ def judge(gates: Sequence[Gate], variants: Mapping[str, Judged]) -> tuple[GateRe
     for gate in gates:
         if not others and gate.bound is None:
             found.append(
-                GateResult(gate.text, CONTROL, None, None, None, None, 0.0, "there is no variant to compare with control")
+                GateResult(
+                    gate.text, CONTROL, None, None, None, None, 0.0, "there is no variant to compare with control"
+                )
             )
             continue
         found.extend(_judge(gate, name, variants) for name in others or [CONTROL])

@@ -65,7 +65,7 @@ def find_hits(
     """Where the truths of B requests stand in their lists.
 
     truth: distinct items of each request, rising (see `sort_truths`); width: places to mark.
-    Returns hit bool [B, width], whether the item at a place is a truth, and found int64 [B], truths anywhere in the list.
+    Returns hit bool [B, width], whether the item at a place is a truth, and found int64 [B], truths in the whole list.
     """
     if len(candidates) != len(truth):
         raise ValueError(f"there are candidates of {len(candidates)} requests, but truths of {len(truth)}")

@@ -34,8 +34,8 @@ def refuse_leaks(time: npt.NDArray[np.int64], cuts: Mapping[str, int | None]) ->
     """Raise LeakError where a request is not strictly later than a cut.
 
     time: int64 [R], ms, of the requests. cuts: artifact to the time (ms) before which it learned; None for one that
-    learned from no events. The error names the earliest such request, the artifact whose cut it misses most, and how many
-    requests stand like that.
+    learned from no events. The error names the earliest such request, the artifact with the latest cut, and how many
+    requests are at or before that.
     """
     fences = {name: cut for name, cut in cuts.items() if cut is not None}
     if not fences or not len(time):

@@ -101,10 +101,7 @@ def _cell(text: str) -> str:
 def _span(figure: Interval, sign: str = "") -> str:
     if figure.low is None or figure.high is None:
         return f"{figure.value:{sign}.4f}"
-    return (
-        f"{figure.value:{sign}.4f} "
-        f'<span class="soft">[{figure.low:{sign}.4f}, {figure.high:{sign}.4f}]</span>'
-    )
+    return f'{figure.value:{sign}.4f} <span class="soft">[{figure.low:{sign}.4f}, {figure.high:{sign}.4f}]</span>'
 
 
 def _gates(report: Report) -> str:
@@ -162,7 +159,7 @@ def _differences(report: Report, kinds: dict[str, str]) -> str:
     others = [name for name in report.variants if name != CONTROL]
     if not others:
         return ""
-    marks = []
+    marks: list[Mark] = []
     for label in report.control.metrics:
         for place, name in enumerate(others):
             difference = report.variants[name].versus_control[label]
@@ -225,8 +222,8 @@ def _ground(report: Report) -> str:
         parts += [f"<p><code>{escape(example)}</code></p>" for example in quality.examples]
         parts += [f"<p>{escape(note)}</p>" for note in quality.notes]
     rows = [
-        [escape(name), escape(slot), f"<code>{escape(note.component)}</code>", f"<code>{escape(note.fingerprint)}</code>",
-         escape(note.cut.iso) if note.cut else "learned from no events"]
+        [escape(name), escape(slot), f"<code>{escape(note.component)}</code>",
+         f"<code>{escape(note.fingerprint)}</code>", escape(note.cut.iso) if note.cut else "learned from no events"]
         for name, variant in report.variants.items()
         for slot, note in variant.artifacts.items()
         if name == CONTROL or report.control.artifacts.get(slot) != note

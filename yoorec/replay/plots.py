@@ -46,13 +46,8 @@ def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
 
 
 def intervals(title: str, marks: Sequence[Mark], zero: bool = True) -> str:
-    """Dots with whiskers, a row each, on one axis; `zero` draws the axis from 0, or a line at 0 where values fall below."""
-    ends = [
-        end
-        for mark in marks
-        for end in (mark.figure.value, mark.figure.low, mark.figure.high)
-        if end is not None
-    ]
+    """Dots with whiskers, a row each, on one axis; `zero` makes 0 part of it."""
+    ends = [end for mark in marks for end in (mark.figure.value, mark.figure.low, mark.figure.high) if end is not None]
     low, high = min(ends, default=0.0), max(ends, default=1.0)
     if zero:
         low, high = min(low, 0.0), max(high, 0.0)

@@ -11,13 +11,16 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
 from yoorec.replay.gates import CONTROL, GateResult
 from yoorec.replay.latency import Latency
 from yoorec.replay.statistics import Interval
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 __all__ = [
     "ArtifactNote",
@@ -64,7 +67,7 @@ class StageFigures:
 
 @dataclass(frozen=True, slots=True)
 class ArtifactNote:
-    """One artifact the replayed chain used: its version and the time before which it learned, null where from no events."""
+    """One artifact the replayed chain used. cut: it learned before this; null where it learned from no events."""
 
     component: str
     fingerprint: str
@@ -140,6 +143,17 @@ class Report:
     def failed(self) -> tuple[GateResult, ...]:
         """Gates that did not pass; one that had nothing to judge is not among them."""
         return tuple(gate for gate in self.gates if gate.passed is False)
+
+    @property
+    def passed(self) -> bool:
+        """Whether no gate failed."""
+        return not self.failed
+
+    def print(self, console: Console) -> None:
+        """Print the tables."""
+        from yoorec.replay.table import render
+
+        console.print(render(self))
 
     def to_json(self) -> dict[str, Any]:
         """The report as plain values, in the order of its fields."""

@@ -31,6 +31,9 @@ Float64 = npt.NDArray[np.float64]
 SLATE = "slate"
 """The last stage's name."""
 
+_DRIFT_REQUESTS = 2_000
+"""Evenly spaced requests whose scores are compared with the rank window's."""
+
 FINAL = ""
 """Stands for the final list where others go by their trigger's name; no trigger is called that."""
 
@@ -50,10 +53,11 @@ class ListFigures:
 class Measured:
     """What the replay of one chain gave.
 
-    slate, triggers: metrics of the final list, and of each trigger alone. A cutoff beyond the slate's length is taken on
-    the last stage's whole list.
+    slate, triggers: metrics of the final list, and of each trigger alone. A cutoff beyond the slate's length is taken
+    on the last stage's whole list.
     stages:     stage name, in order, to float64 [R]: the share of a request's truths still in the list there.
     candidates: stage name to the mean number of items in the list there.
+    drift:      trigger to the stability index of its scores against the rank window, where the ranker kept those.
     timings_us: stage name to microseconds a request, wall time of the threads added up.
     seconds:    wall time of the whole run, measuring included.
     """
@@ -62,6 +66,7 @@ class Measured:
     triggers: Mapping[str, ListFigures]
     stages: Mapping[str, Float64]
     candidates: Mapping[str, float]
+    drift: Mapping[str, float] = field(default_factory=dict)
     timings_us: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -89,18 +94,18 @@ def measure(
     batch: requests run together; threads: worker threads, 0 for every core. Neither changes a figure.
     progress: called with the share done, 0 to 1, and a note.
     """
+    if not len(episodes):
+        raise ValueError("there are no requests to replay")
     refuse_leaks(episodes.time, cuts)
     started = time.perf_counter()
     run = _Run(pipeline, episodes, metrics)
     edges = [*range(0, len(episodes), batch), len(episodes)]
-    if not len(episodes):
-        edges = [0, 0]
     done = 0
     for rows, counts in _dealt(run, list(pairwise(edges)), cores(threads)):
         run.add(counts)
         done += rows
         if progress is not None:
-            progress(done / max(len(episodes), 1), f"{done:,} of {len(episodes):,} requests")
+            progress(done / len(episodes), f"{done:,} of {len(episodes):,} requests")
     return run.measured(time.perf_counter() - started)
 
 
@@ -111,6 +116,7 @@ class _Counts:
     rows: dict[str, int]
     timings_ms: Mapping[str, float]
     shown: dict[tuple[str, int], npt.NDArray[np.int32]]
+    merged: CandidateBatch | None = None
 
 
 def _dealt(run: _Run, ranges: Sequence[tuple[int, int]], threads: int) -> Iterator[tuple[int, _Counts]]:
@@ -156,12 +162,13 @@ class _Run:
         for stage in _stage_names(pipeline):
             self._stages[stage] = np.zeros(len(episodes))
         self._triggers = names
+        self._drift: Callable[[CandidateBatch], Mapping[str, float]] | None = getattr(pipeline.ranker, "drift", None)
+        self._stride = 1 + (len(episodes) - 1) // _DRIFT_REQUESTS
+        self._merged: list[CandidateBatch] = []
         self._rows = dict.fromkeys(self._stages, 0)
         self._timings_ms: dict[str, float] = {}
         items = len(pipeline.catalogue.items)
-        self._shown = {
-            (name, k): np.zeros(items, np.int64) for name in (FINAL, *names) for k in self._cutoffs
-        }
+        self._shown = {(name, k): np.zeros(items, np.int64) for name in (FINAL, *names) for k in self._cutoffs}
 
     def batch(self, start: int, stop: int) -> _Counts:
         """Run and measure requests [start, stop); called on a worker thread."""
@@ -169,10 +176,12 @@ class _Run:
         truth = self._truth.take(np.arange(start, stop))
         result = self._pipeline.run(episodes.arrivals(self._k))
         truths = np.diff(truth.offsets)
-        counts = _Counts({}, result.timings_ms, {})
+        sampled = np.arange(-start % self._stride, stop - start, self._stride) if self._drift is not None else None
+        merged = None if sampled is None else result.merged.take(sampled)
+        counts = _Counts({}, result.timings_ms, {}, merged)
         rows = slice(start, stop)
-        for stage, candidates in _stages_of(result):
-            hit, found = find_hits(candidates, truth, 0)
+        for stage, candidates in _stages_of(result, self._pipeline.has_ranker):
+            _, found = find_hits(candidates, truth, 0)
             self._stages[stage][rows] = found / np.maximum(truths, 1)
             counts.rows[stage] = len(candidates.item)
         final = result.exposed[-1][1] if result.exposed else result.ranked
@@ -209,10 +218,12 @@ class _Run:
             self._timings_ms[stage] = self._timings_ms.get(stage, 0.0) + elapsed_ms
         for key, items in counts.shown.items():
             np.add.at(self._shown[key], items, 1)
+        if counts.merged is not None:
+            self._merged.append(counts.merged)
 
     def measured(self, seconds: float) -> Measured:
         """The figures, after the last batch."""
-        size = max(len(self._episodes), 1)
+        size = len(self._episodes)
         recommendable = _recommendable(self._pipeline.catalogue, self._episodes.time)
         lists = {}
         for name in (FINAL, *self._triggers):
@@ -229,6 +240,7 @@ class _Run:
             {name: lists[name] for name in self._triggers},
             self._stages,
             {stage: rows / size for stage, rows in self._rows.items()},
+            self._drift(CandidateBatch.join(self._merged)) if self._drift is not None and self._merged else {},
             {stage: 1000 * elapsed_ms / size for stage, elapsed_ms in self._timings_ms.items()},
             seconds,
         )
@@ -237,7 +249,7 @@ class _Run:
 def _stage_names(pipeline: Pipeline) -> list[str]:
     """Every stage whose list is measured, in order."""
     scenario = pipeline.scenario
-    ranker = [] if scenario.ranker is None else ["ranker"]
+    ranker = ["ranker"] if pipeline.has_ranker else []
     return [
         *(f"triggers.{part.name}" for part in scenario.triggers),
         "merge",
@@ -247,11 +259,11 @@ def _stage_names(pipeline: Pipeline) -> list[str]:
     ]
 
 
-def _stages_of(result: Result) -> Iterator[tuple[str, CandidateBatch]]:
+def _stages_of(result: Result, ranked: bool) -> Iterator[tuple[str, CandidateBatch]]:
     for name, candidates in result.recalled.items():
         yield f"triggers.{name}", candidates
     yield "merge", result.merged
-    if result.ranked is not result.merged:
+    if ranked:
         yield "ranker", result.ranked
     for name, candidates in result.exposed:
         yield f"exposure.{name}", candidates
@@ -260,6 +272,4 @@ def _stages_of(result: Result) -> Iterator[tuple[str, CandidateBatch]]:
 
 def _recommendable(catalogue: Catalogue, time_ms: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """bool [I]: published by the time of the last request."""
-    if not len(time_ms):
-        return np.zeros(len(catalogue.items), np.bool_)
     return np.asarray(catalogue.published_at <= time_ms.max(), np.bool_)

@@ -1,7 +1,7 @@
 """Confidence intervals by the bootstrap over clusters: users, or sessions where requests have no user.
 
-Requests of one user resemble each other, so users are drawn, not requests: each resample takes as many clusters as there
-are, with replacement, and the figure is the mean over all requests of the drawn clusters (the cluster bootstrap with
+Requests of one user resemble each other, so users are drawn, not requests: each resample takes as many clusters as
+there are, with replacement, and the figure is the mean over all requests of the drawn clusters (the cluster bootstrap with
 percentile intervals: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapters 8 and 13).
 """
 
@@ -29,9 +29,7 @@ class Interval:
     high: float | None = None
 
 
-def resampled_means(
-    values: Sequence[Float64], cluster: npt.NDArray[np.int32], resamples: int, seed: int
-) -> Float64:
+def resampled_means(values: Sequence[Float64], cluster: npt.NDArray[np.int32], resamples: int, seed: int) -> Float64:
     """float64 [resamples, M]: the mean of each of M figures over the requests of each resample of clusters.
 
     values:  M columns, each float64 [R]. cluster: int32 [R], any numbering.

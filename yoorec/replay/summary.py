@@ -72,10 +72,7 @@ def summarise(
                     versus[label] = Interval(measured.slate.overall[label] - first.slate.overall[label])
         found[name] = Summary(
             _list(FINAL, measured.slate, labels, own, clusters),
-            {
-                trigger: _list(trigger, figures, labels, own, clusters)
-                for trigger, figures in measured.triggers.items()
-            },
+            {trigger: _list(trigger, figures, labels, own, clusters) for trigger, figures in measured.triggers.items()},
             {
                 stage: StageFigures(
                     interval(own.value["stage", stage, ""], own.means["stage", stage, ""], clusters),

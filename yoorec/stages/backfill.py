@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from yoorec.batch import CandidateBatch, Ragged, RequestBatch
 from yoorec.components import ExposureContext
-from yoorec.ragged import drop_members, stack_requests
+from yoorec.ragged import drop_members
 from yoorec.stages.configs import BackfillConfig
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Backfill:
             deeper = (filled.lengths < k) & (given > given_before)
             short, given_before = short[deeper], given[deeper]
             depth *= 2
-        return stack_requests(parts).take(place)
+        return CandidateBatch.join(parts).take(place)
 
 
 def _with_source(candidates: CandidateBatch, name: str) -> CandidateBatch:

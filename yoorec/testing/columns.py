@@ -24,9 +24,7 @@ def columns_of(batch: Any, prefix: str = "") -> dict[str, npt.NDArray[Any]]:
         if isinstance(value, np.ndarray):
             found[name] = value
         elif isinstance(value, dict):
-            found.update(
-                {f"{name}.{key}": part for key, part in value.items() if isinstance(part, np.ndarray)}
-            )
+            found.update({f"{name}.{key}": part for key, part in value.items() if isinstance(part, np.ndarray)})
         elif is_dataclass(value):
             found.update(columns_of(value, name + "."))
     return found

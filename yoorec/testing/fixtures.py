@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -42,7 +42,7 @@ def yoorec_project(tmp_path: Path) -> Callable[..., Project]:
     """Write a scenario and its data to a temporary folder: ``yoorec_project(triggers={"hot": {}})``."""
     from yoorec.testing.project import write_project
 
-    def write(**sections: object) -> Project:
+    def write(**sections: Any) -> Project:
         return write_project(tmp_path, **sections)
 
     return write

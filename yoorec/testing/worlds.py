@@ -53,9 +53,7 @@ def small_catalogue(users: int = 40, items: int = 60, seed: int = 0) -> Catalogu
         ),
         pa.table(
             {
-                "gender": pa.array(
-                    [None if u % 13 == 12 else "fm"[u % 2] for u in range(users)], pa.string()
-                ),
+                "gender": pa.array([None if u % 13 == 12 else "fm"[u % 2] for u in range(users)], pa.string()),
                 "age": pa.array(rng.integers(10, 70, users), pa.int64()),
             }
         ),
@@ -99,9 +97,7 @@ def small_log(users: int = 40, items: int = 60, events: int = 1500, seed: int = 
     )
 
 
-def small_requests(
-    log: EventLog, size: int = 50, seed: int = 0, k: int = 10, history: int = 20
-) -> RequestBatch:
+def small_requests(log: EventLog, size: int = 50, seed: int = 0, k: int = 10, history: int = 20) -> RequestBatch:
     """`size` requests after the log's end: users known or not, with and without main item and session."""
     rng = np.random.default_rng(seed)
     plays = log.plays()
@@ -242,9 +238,7 @@ def small_recalled(
             rows.append(item[best])
             scores.append(score[best])
             offsets.append(offsets[-1] + wanted)
-        recalled[name] = CandidateBatch(
-            np.array(offsets, np.int64), np.concatenate(rows), np.concatenate(scores)
-        )
+        recalled[name] = CandidateBatch(np.array(offsets, np.int64), np.concatenate(rows), np.concatenate(scores))
     return recalled
 
 

@@ -23,7 +23,7 @@ class TablesConfig:
     """Your own tables."""
 
     events: DataPath | tuple[DataPath, ...]
-    """Files of events, or patterns such as ``events/*.parquet``: .parquet, .csv, .tsv, .jsonl, the text ones also .gz."""
+    """Files of events, or patterns such as ``events/*.parquet``: .parquet, .csv, .tsv, .jsonl; text also with .gz."""
     items: DataPath | tuple[DataPath, ...] | None = None
     """Files of items; without them an item is known by its events alone."""
     users: DataPath | tuple[DataPath, ...] | None = None

@@ -1,4 +1,4 @@
-"""The metrics that ship with the core, one a file; offered like any plugin's, imported when a scenario asks for them."""
+"""The metrics that ship with the core, one a file; offered like any plugin's, imported when a scenario asks."""
 
 from __future__ import annotations
 
@@ -22,8 +22,6 @@ _METRICS = {
 def yoorec_components() -> list[ComponentSpec]:
     """Offer the built-in metrics."""
     return [
-        ComponentSpec(
-            "metric", name, MetricConfig, f"yoorec.replay.metrics.{name}:{target}", summary, learns="nothing"
-        )
+        ComponentSpec("metric", name, MetricConfig, f"yoorec.replay.metrics.{name}:{target}", summary, learns="nothing")
         for name, (target, summary) in _METRICS.items()
     ]

@@ -21,8 +21,6 @@ class HitRate:
     def __init__(self, config: MetricConfig) -> None:
         pass
 
-    def per_request(
-        self, hit: npt.NDArray[np.bool_], truths: npt.NDArray[np.int64], k: int
-    ) -> npt.NDArray[np.float64]:
+    def per_request(self, hit: npt.NDArray[np.bool_], truths: npt.NDArray[np.int64], k: int) -> npt.NDArray[np.float64]:
         """float64 [B] in {0, 1} from hit bool [B, k]."""
         return hit[:, :k].any(axis=1).astype(np.float64)

@@ -18,9 +18,7 @@ class MRR:
     def __init__(self, config: MetricConfig) -> None:
         pass
 
-    def per_request(
-        self, hit: npt.NDArray[np.bool_], truths: npt.NDArray[np.int64], k: int
-    ) -> npt.NDArray[np.float64]:
+    def per_request(self, hit: npt.NDArray[np.bool_], truths: npt.NDArray[np.int64], k: int) -> npt.NDArray[np.float64]:
         """float64 [B] in [0, 1] from hit bool [B, k]."""
         top = hit[:, :k]
         return np.where(top.any(axis=1), 1.0 / (1 + top.argmax(axis=1)), 0.0)

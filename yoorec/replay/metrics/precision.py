@@ -18,8 +18,6 @@ class Precision:
     def __init__(self, config: MetricConfig) -> None:
         pass
 
-    def per_request(
-        self, hit: npt.NDArray[np.bool_], truths: npt.NDArray[np.int64], k: int
-    ) -> npt.NDArray[np.float64]:
+    def per_request(self, hit: npt.NDArray[np.bool_], truths: npt.NDArray[np.int64], k: int) -> npt.NDArray[np.float64]:
         """float64 [B] in [0, 1] from hit bool [B, k]."""
-        return np.count_nonzero(hit[:, :k], axis=1) / float(k)
+        return np.asarray(np.count_nonzero(hit[:, :k], axis=1) / k, np.float64)

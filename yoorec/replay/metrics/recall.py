@@ -18,9 +18,7 @@ class Recall:
     def __init__(self, config: MetricConfig) -> None:
         pass
 
-    def per_request(
-        self, hit: npt.NDArray[np.bool_], truths: npt.NDArray[np.int64], k: int
-    ) -> npt.NDArray[np.float64]:
+    def per_request(self, hit: npt.NDArray[np.bool_], truths: npt.NDArray[np.int64], k: int) -> npt.NDArray[np.float64]:
         """float64 [B] in [0, 1] from hit bool [B, k] and truths int64 [B]."""
         found = np.count_nonzero(hit[:, :k], axis=1)
-        return found / np.maximum(truths, 1)
+        return np.asarray(found / np.maximum(truths, 1), np.float64)

@@ -32,9 +32,7 @@ class ComponentContract:
         """Run every test that takes `config` once for each, named by what differs from the defaults."""
         for name in ("component", "configs"):
             if not hasattr(self, name):
-                raise pytest.UsageError(
-                    f"{type(self).__name__} must set `{name}`: class attributes of the contract"
-                )
+                raise pytest.UsageError(f"{type(self).__name__} must set `{name}`: class attributes of the contract")
         if "config" in metafunc.fixturenames:
             metafunc.parametrize("config", self.configs, ids=[_named(config) for config in self.configs])
 
@@ -88,9 +86,7 @@ def _named(config: Any) -> str:
 def bytes_of(folder: Path) -> dict[str, bytes]:
     """What a folder holds, by relative path."""
     return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
     }
 
 
@@ -103,9 +99,7 @@ def check_saved(folder: Path) -> None:
         assert path.suffix not in {".pkl", ".pickle", ".joblib", ".dill"}, f"{name} is a pickle"
         with path.open("rb") as file:
             head = file.read(2)
-        assert head not in {b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"}, (
-            f"{name} starts like a pickle"
-        )
+        assert head not in {b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"}, f"{name} starts like a pickle"
         if path.suffix == ".npy":
             _check_array(path, name)
         elif zipfile.is_zipfile(path):

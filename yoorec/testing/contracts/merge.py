@@ -35,9 +35,7 @@ class MergeContract(ComponentContract):
         """The log whose catalogue and users the test requests come from."""
         return worlds.small_log()
 
-    def recalled(
-        self, log: EventLog, size: int, sources: tuple[str, ...] | None = None
-    ) -> dict[str, CandidateBatch]:
+    def recalled(self, log: EventLog, size: int, sources: tuple[str, ...] | None = None) -> dict[str, CandidateBatch]:
         """Overlapping candidates by trigger for `size` requests, some requests without any."""
         return worlds.small_recalled(log.catalogue, size, sources or self.sources)
 
@@ -72,12 +70,8 @@ class MergeContract(ComponentContract):
                 first, last = candidates.offsets[b : b + 2]
                 place = {int(item): rank for rank, item in enumerate(candidates.item[first:last])}
                 ranks = [place.get(int(item), -1) for item in items]
-                assert merged.source_rank[start:stop, column].tolist() == ranks, (
-                    f"source_rank of {name}, request {b}"
-                )
-                scores = np.array(
-                    [candidates.score[first + rank] if rank >= 0 else np.nan for rank in ranks], "f4"
-                )
+                assert merged.source_rank[start:stop, column].tolist() == ranks, f"source_rank of {name}, request {b}"
+                scores = np.array([candidates.score[first + rank] if rank >= 0 else np.nan for rank in ranks], "f4")
                 np.testing.assert_array_equal(merged.source_score[start:stop, column], scores)
 
     def test_keeps_every_source(self, config: Any) -> None:

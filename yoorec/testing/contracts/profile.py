@@ -49,6 +49,9 @@ class ProfileContract(ComponentContract):
         rng = np.random.default_rng(2)
         user = rng.integers(-1, len(log.catalogue.users), size).astype(np.int32)
         time = rng.choice(log.time, size)
+        plays = log.plays()
+        rows = rng.integers(0, len(plays), size // 2)
+        user[: size // 2], time[: size // 2] = plays.user[rows], plays.time[rows]
         time[::7] += 1
         time[:2] = log.time[0], log.time[-1] + 1
         return user, time.astype(np.int64)

@@ -55,9 +55,7 @@ class RankerContract(ComponentContract):
             component.fit(samples or self.samples(log), context or FitContext(seed=1))
         return component
 
-    def score(
-        self, component: Any, requests: RequestBatch, merged: CandidateBatch
-    ) -> npt.NDArray[np.float32]:
+    def score(self, component: Any, requests: RequestBatch, merged: CandidateBatch) -> npt.NDArray[np.float32]:
         """The component's scores, one finite float32 per row."""
         found: npt.NDArray[np.float32] = component.score(requests, merged)
         assert found.dtype == np.float32
@@ -69,9 +67,7 @@ class RankerContract(ComponentContract):
         """A ranker that gives every row one score would pass every other test."""
         log = self.log()
         merged = self.merged(log)
-        assert (
-            len(np.unique(self.score(self.fitted(config, log), worlds.small_requests(log, 60), merged))) > 1
-        )
+        assert len(np.unique(self.score(self.fitted(config, log), worlds.small_requests(log, 60), merged))) > 1
 
     @pytest.mark.parametrize("batch", one_by_one_sizes)
     def test_batch_equals_one_by_one(self, config: Any, batch: int) -> None:
@@ -81,10 +77,7 @@ class RankerContract(ComponentContract):
         requests, merged = worlds.small_requests(log, 200).take(rows), self.merged(log, 200).take(rows)
         component = self.fitted(config, log)
         whole = self.score(component, requests, merged)
-        parts = [
-            self.score(component, requests.take(some), merged.take(some))
-            for some in slices(len(requests), batch)
-        ]
+        parts = [self.score(component, requests.take(some), merged.take(some)) for some in slices(len(requests), batch)]
         unlike = np.flatnonzero(np.concatenate(parts).view(np.uint32) != whole.view(np.uint32))
         assert not len(unlike), (
             f"{len(unlike)} of {len(whole)} scores differ at batches of {batch}, first at {unlike[0]}"
@@ -147,18 +140,14 @@ class RankerContract(ComponentContract):
         fresh = self.component(config, log.catalogue)
         fresh.load(tmp_path / "first")
         requests, merged = worlds.small_requests(log, 60), self.merged(log)
-        assert (
-            self.score(fresh, requests, merged).tobytes() == self.score(component, requests, merged).tobytes()
-        )
+        assert self.score(fresh, requests, merged).tobytes() == self.score(component, requests, merged).tobytes()
 
     def test_two_fits_give_the_same_bytes(self, config: Any, tmp_path: Path) -> None:
         """Same samples and seed, same artifact, on one thread or three."""
         log = self.log()
         first = self._saved(self._fitted_or_skip(config, log), tmp_path / "first")
         again = self._saved(self.fitted(config, log), tmp_path / "again")
-        three = self._saved(
-            self.fitted(config, log, context=FitContext(seed=1, threads=3)), tmp_path / "three"
-        )
+        three = self._saved(self.fitted(config, log, context=FitContext(seed=1, threads=3)), tmp_path / "three")
         assert first == again
         assert first == three
 
@@ -193,9 +182,7 @@ def _without(merged: CandidateBatch, place: int) -> tuple[CandidateBatch, Candid
     score, rank = merged.source_score.copy(), merged.source_rank.copy()
     score[:, place], rank[:, place] = np.nan, -1
     names = tuple(merged.sources[column] for column in kept)
-    absent = replace(
-        merged, sources=names, source_score=score[:, kept].copy(), source_rank=rank[:, kept].copy()
-    )
+    absent = replace(merged, sources=names, source_score=score[:, kept].copy(), source_rank=rank[:, kept].copy())
     return absent, replace(merged, source_score=score, source_rank=rank)
 
 
@@ -204,11 +191,7 @@ def _poor(samples: RankSamples, world: str) -> RankSamples:
         return replace(samples, label=np.zeros_like(samples.label), missed=samples.truths)
     if world == "all positive":
         return replace(samples, label=np.ones_like(samples.label), truths=len(samples.label), missed=0)
-    kept = (
-        np.flatnonzero(samples.candidates.lengths > 0)[:1]
-        if world == "one request"
-        else np.empty(0, np.int64)
-    )
+    kept = np.flatnonzero(samples.candidates.lengths > 0)[:1] if world == "one request" else np.empty(0, np.int64)
     candidates = samples.candidates.take(kept)
     label = np.zeros(len(candidates.item), np.float32)
     label[:1] = 1

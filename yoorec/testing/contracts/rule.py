@@ -44,13 +44,9 @@ class RuleContract(ComponentContract):
             _InOrder(len(log.catalogue.items), self.sources), lambda requests, candidates: candidates
         )
 
-    def apply(
-        self, config: Any, log: EventLog, requests: RequestBatch, ranked: CandidateBatch
-    ) -> CandidateBatch:
+    def apply(self, config: Any, log: EventLog, requests: RequestBatch, ranked: CandidateBatch) -> CandidateBatch:
         """What a fresh component makes of the lists, checked."""
-        kept: CandidateBatch = self.component(config, log.catalogue).apply(
-            requests, ranked, self.context(log)
-        )
+        kept: CandidateBatch = self.component(config, log.catalogue).apply(requests, ranked, self.context(log))
         self.check(kept, requests, ranked)
         return kept
 
@@ -96,9 +92,7 @@ class RuleContract(ComponentContract):
         requests, ranked = worlds.small_requests(log, 200).take(rows), self.ranked(log, 200).take(rows)
         component, context = self.component(config, log.catalogue), self.context(log)
         whole = component.apply(requests, ranked, context)
-        parts = [
-            component.apply(requests.take(some), ranked.take(some), context) for some in slices(1000, batch)
-        ]
+        parts = [component.apply(requests.take(some), ranked.take(some), context) for some in slices(1000, batch)]
         assert differences(CandidateBatch.join(parts), whole) == []
 
     @pytest.mark.parametrize("k", [1, 3, 8])

@@ -155,17 +155,13 @@ class TriggerContract(ComponentContract):
 
     # -- fit
 
-    @pytest.mark.parametrize(
-        "world", ["no events", "no plays", "one item", "one user", "one event", "no catalogue"]
-    )
+    @pytest.mark.parametrize("world", ["no events", "no plays", "one item", "one user", "one event", "no catalogue"])
     def test_small_worlds(self, config: Any, world: str, tmp_path: Path) -> None:
         """A log too small to learn from makes a component that loads and gives few candidates or none."""
         log = self.small_world(world)
         component = self.fitted(config, log)
         requests = (
-            worlds.small_requests(log, 9)
-            if len(log.catalogue.users)
-            else worlds.blank_requests(log.catalogue, 9)
+            worlds.small_requests(log, 9) if len(log.catalogue.users) else worlds.blank_requests(log.catalogue, 9)
         )
         found = component.recall(requests, _LIMIT)
         self.check(found, requests, _LIMIT, log)
@@ -234,9 +230,7 @@ class TriggerContract(ComponentContract):
         log = self.log()
         cut = int(log.time[len(log) * 3 // 4])
         clean = self.saved(self.fitted(config, log.before(cut)), tmp_path / "clean")
-        spoiled = self.saved(
-            self.fitted(config, worlds.spoiled_after(log, cut).before(cut)), tmp_path / "spoiled"
-        )
+        spoiled = self.saved(self.fitted(config, worlds.spoiled_after(log, cut).before(cut)), tmp_path / "spoiled")
         _check_same_files(clean, spoiled)
 
     def test_items_alone(self, config: Any, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def _column(dtype: types.Type) -> types.Array:
     return types.Array(dtype, 1, "C", readonly=True)
 
 
-_i32, _i64, _u32, _f32 = (_column(dtype) for dtype in (types.int32, types.int64, types.uint32, types.float32))
+_i32, _i64 = _column(types.int32), _column(types.int64)
 
 
 class Rows(NamedTuple):
@@ -65,22 +65,22 @@ class Places(NamedTuple):
     cost: I64
 
 
-_rows = types.NamedTuple((_u32, _f32, _f32, _i32, _i64, _f32, _f32), Rows)
-_places = types.NamedTuple((_i64, _i64, _i64), Places)
+_rows_columns = (
+    types.uint32[::1],
+    types.float32[::1],
+    types.float32[::1],
+    types.int32[::1],
+    types.int64[::1],
+    types.float32[::1],
+    types.float32[::1],
+)
+_places_columns = (types.int64[::1],) * 3
+_rows = types.NamedTuple(_rows_columns, Rows)
+_places = types.NamedUniTuple(types.int64[::1], 3, Places)  # one dtype throughout: numba tells these apart
 
 
 @njit(
-    types.Tuple(
-        (
-            types.uint32[::1],
-            types.float32[::1],
-            types.float32[::1],
-            types.int32[::1],
-            types.int64[::1],
-            types.float32[::1],
-            types.float32[::1],
-        )
-    )(_i32, _i32, _i64, types.int64, types.int64, types.int64, types.float64, types.boolean),
+    types.Tuple(_rows_columns)(_i32, _i32, _i64, types.int64, types.int64, types.int64, types.float64, types.boolean),
     cache=True,
     nogil=True,
 )
@@ -164,9 +164,7 @@ def by_user(
     return Rows(*_by_user(user, item, time, users, items, most, half_life, damped))
 
 
-@njit(
-    types.Tuple((types.int64[::1], types.int64[::1], types.int64[::1]))(_rows, types.int64), cache=True, nogil=True
-)
+@njit(types.Tuple(_places_columns)(_rows, types.int64), cache=True, nogil=True)
 def _by_item(rows: Rows, items: int) -> tuple[I64, I64, I64]:
     total = len(rows.item)
     offsets = np.zeros(items + 1, np.int64)

@@ -1,0 +1,290 @@
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from yoorec.artifacts.release import Release
+from yoorec.artifacts.store import Store
+from yoorec.components import ComponentSpec, FitContext
+from yoorec.data.log import EventLog
+from yoorec.errors import ArtifactError
+from yoorec.fit import fit
+from yoorec.scene import Scene
+from yoorec.testing.counts import Counts, CountsConfig
+
+
+class Recording(Counts):
+    """Remembers the last time of each log it learned from."""
+
+    ends: list[int | None]
+
+    def fit(self, log: EventLog, context: FitContext) -> None:
+        super().fit(log, context)
+        type(self).ends.append(int(log.time[-1]) if len(log) else None)
+
+
+@pytest.fixture
+def recording() -> type[Recording]:
+    return type("Recording", (Recording,), {"ends": []})
+
+
+def steps(release: Release) -> dict[str, list[bool]]:
+    found: dict[str, list[bool]] = {}
+    for step in release.steps:
+        found.setdefault(step.slot, []).append(step.fitted)
+    return found
+
+
+def test_triggers_learn_twice_and_never_see_a_cut(small_scene: Callable[..., Any], recording: Any) -> None:
+    made = small_scene({"recording": recording}, ranker="blend")
+    release = fit(made.scenario, made.plugins, made.dataset)
+    assert len(recording.ends) == 2
+    assert recording.ends[0] < release.rank_cut <= made.log.time[-1]
+    assert release.rank_cut <= recording.ends[1] < release.replay_cut
+    assert set(release.slots) == {
+        "catalogue",
+        "profile",
+        "triggers.recording",
+        "rank_window.recording",
+        "ranker",
+    }
+
+
+def test_triggers_learn_once_where_no_ranker_learns(small_scene: Callable[..., Any], recording: Any) -> None:
+    made = small_scene({"recording": recording})
+    release = fit(made.scenario, made.plugins, made.dataset)
+    assert len(recording.ends) == 1
+    assert set(release.slots) == {"catalogue", "profile", "triggers.recording"}
+
+
+def test_only_what_changed_is_fitted_again(small_scene: Callable[..., Any]) -> None:
+    made = small_scene({"one": Counts, "two": type("Two", (Counts,), {})}, ranker="blend")
+    first = fit(made.scenario, made.plugins, made.dataset)
+    assert all(all(fitted) for fitted in steps(first).values())
+    again = fit(made.scenario, made.plugins, made.dataset)
+    assert not any(any(fitted) for fitted in steps(again).values())
+    assert again.version == first.version
+    one, two = made.scenario.triggers
+    changed = replace(made.scenario, triggers=(one, replace(two, config=CountsConfig(3.0))))
+    third = steps(fit(changed, made.plugins, made.dataset))
+    assert third == {
+        "catalogue": [False],
+        "profile": [False],
+        "triggers.one": [False, False],
+        "triggers.two": [True, True],
+        "ranker": [True],
+    }
+
+
+@pytest.mark.parametrize("change", ["data", "seed", "code", "rank_cut", "limit", "history"])
+def test_whatever_decides_an_artifact_refits_it(
+    small_scene: Callable[..., Any], change: str, tmp_path: Path
+) -> None:
+    made = small_scene(ranker="blend")
+    fit(made.scenario, made.plugins, made.dataset)
+    scenario, dataset = made.scenario, made.dataset
+    if change == "data":
+        dataset = replace(dataset, fingerprint="e" * 16)
+    elif change == "seed":
+        scenario = replace(scenario, seed=1)
+    elif change == "code":
+        from yoorec.artifacts.code import code_hash
+
+        (tmp_path / "small_scene_plugin.py").write_text("# edited, under the same version number\n")
+        code_hash.cache_clear()
+    elif change == "rank_cut":
+        scenario = replace(scenario, fit=replace(scenario.fit, rank_cut=0.5))
+    elif change == "limit":
+        scenario = replace(scenario, triggers=(replace(scenario.triggers[0], limit=7),))
+    else:
+        scenario = replace(scenario, history=3)
+    found = steps(fit(scenario, made.plugins, dataset))
+    assert found["ranker"] == [True]
+    assert found["triggers.counts"] == {
+        "data": [True, True],
+        "seed": [True, True],
+        "code": [True, True],
+        "rank_cut": [True, False],
+        "limit": [False, False],
+        "history": [False, False],
+    }[change]
+
+
+def test_same_log_and_seed_give_the_same_files(small_scene: Callable[..., Any], tmp_path: Path) -> None:
+    made = small_scene(ranker="blend")
+    first = fit(made.scenario, made.plugins, made.dataset)
+    other = replace(made.scenario, store=tmp_path / "other")
+    second = fit(other, made.plugins, made.dataset)
+    for name, slot in first.slots.items():
+        one = Store(made.scenario.store).open(slot, name).manifest
+        two = Store(other.store).open(second.slots[name], name).manifest
+        assert one.files == two.files, name
+
+
+def test_component_that_learns_from_items_is_fitted_once_and_blind(
+    small_scene: Callable[..., Any], recording: Any
+) -> None:
+    made = small_scene({"recording": recording}, ranker="blend")
+    part = made.scenario.triggers[0]
+    spec = ComponentSpec("trigger", part.use, part.spec.config, part.spec.target, learns="items")
+    scenario = replace(made.scenario, triggers=(replace(part, spec=spec),))
+    release = fit(scenario, made.plugins, made.dataset)
+    assert recording.ends == [None]
+    assert release.slots["triggers.recording"] == release.slots["rank_window.recording"]
+
+
+def test_production_learns_from_the_whole_log(small_scene: Callable[..., Any], recording: Any) -> None:
+    made = small_scene({"recording": recording}, ranker="blend")
+    release = fit(made.scenario, made.plugins, made.dataset, production=True)
+    assert recording.ends[-1] == made.log.time[-1]
+    assert release.production
+    assert release.rank_cut < release.replay_cut == made.log.time[-1] + 1
+
+
+def test_replay_does_not_move_the_current_release(small_scene: Callable[..., Any]) -> None:
+    made = small_scene()
+    current = fit(made.scenario, made.plugins, made.dataset)
+    trial = replace(made.scenario, triggers=(replace(made.scenario.triggers[0], config=CountsConfig(9.0)),))
+    fit(trial, made.plugins, made.dataset, publish=False)
+    assert Store(made.scenario.store).current("small") == replace(current, steps=())
+
+
+def test_damaged_artifact_is_refused_when_opened_and_made_anew_by_fit(small_scene: Callable[..., Any]) -> None:
+    made = small_scene()
+    release = fit(made.scenario, made.plugins, made.dataset)
+    slot = release.slots["triggers.counts"]
+    path = Store(made.scenario.store).open(slot, "triggers.counts").folder / "score.npy"
+    path.write_bytes(path.read_bytes()[:-1] + b"\0")
+    with pytest.raises(ArtifactError) as caught:
+        Scene.open(made.scenario, release, made.plugins)
+    assert str(caught.value).startswith(f"{path}: is not what was published")
+    repaired = fit(made.scenario, made.plugins, made.dataset)
+    assert steps(repaired)["triggers.counts"] == [True]
+    Scene.open(made.scenario, repaired, made.plugins).close()
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"config": CountsConfig(2.0)}, "triggers.counts was fitted with weight 1.0, now 2.0: run `yoorec fit`"),
+        ({"use": "other"}, "component 'trigger-counts', now 'trigger-other': run `yoorec fit`"),
+    ],
+)
+def test_release_of_another_config_is_refused_by_key(
+    small_scene: Callable[..., Any], changed: dict[str, Any], told: str
+) -> None:
+    made = small_scene()
+    release = fit(made.scenario, made.plugins, made.dataset)
+    other = replace(made.scenario, triggers=(replace(made.scenario.triggers[0], **changed),))
+    with pytest.raises(ArtifactError) as caught:
+        Scene.open(other, release, made.plugins)
+    assert str(caught.value).endswith(told)
+
+
+def test_failing_fit_leaves_the_current_release(small_scene: Callable[..., Any]) -> None:
+    made = small_scene()
+    current = fit(made.scenario, made.plugins, made.dataset)
+
+    class Failing(Counts):
+        def fit(self, log: EventLog, context: FitContext) -> None:
+            raise MemoryError("no room")
+
+    broken = small_scene({"failing": Failing})
+    with pytest.raises(MemoryError):
+        fit(broken.scenario, broken.plugins, broken.dataset)
+    assert Store(made.scenario.store).current("small") == replace(current, steps=())
+
+
+def test_ranker_notes_say_what_it_learned_from(small_scene: Callable[..., Any]) -> None:
+    made = small_scene(ranker="blend")
+    release = fit(made.scenario, made.plugins, made.dataset)
+    notes = Store(made.scenario.store).open(release.slots["ranker"], "ranker").manifest.notes
+    assert notes["requests"] > 30
+    assert notes["positives"] == round(notes["recall_ceiling"] * notes["truths"])
+    assert 0 < notes["positives"] < notes["truths"]
+
+
+def test_rank_samples_are_labelled_by_what_was_played(small_scene: Callable[..., Any]) -> None:
+    from yoorec.data.episodes import next_play
+    from yoorec.samples import rank_samples
+
+    made = small_scene(ranker="blend")
+    release = fit(made.scenario, made.plugins, made.dataset)
+    scene = Scene.open(made.scenario, release, made.plugins)
+    window = next_play(made.log, release.replay_cut, None, "next", 20)
+    samples = rank_samples(scene.pipeline, window, batch=7)
+    whole = rank_samples(scene.pipeline, window, batch=1000)
+    assert np.array_equal(samples.label, whole.label)
+    assert np.array_equal(samples.candidates.item, whole.candidates.item)
+    expected = 0
+    for b in range(len(window)):
+        truth = set(window.truth.take(np.array([b])).item.tolist())
+        rows = slice(int(samples.candidates.offsets[b]), int(samples.candidates.offsets[b + 1]))
+        for item, label in zip(samples.candidates.item[rows], samples.label[rows], strict=True):
+            assert label == (int(item) in truth)
+            expected += int(item) in truth
+    assert samples.truths == len(window)
+    assert samples.missed == len(window) - expected
+    nothing = rank_samples(scene.pipeline, window.take(np.arange(0)), batch=7)
+    assert (len(nothing.requests), len(nothing.label), nothing.truths) == (0, 0, 0)
+    scene.close()
+
+
+SCENARIO = """
+defaults: [yoorec/base, {data: demo}, _self_]
+scene: killed
+data: {users: 60, items: 40, days: 6}
+triggers:
+  hot: {use: hot, limit: 20}
+"""
+
+
+def test_kill_in_the_middle_of_a_fit_leaves_the_old_release_in_use(tmp_path: Path) -> None:
+    path = tmp_path / "killed.yaml"
+    path.write_text(SCENARIO)
+    store = tmp_path / "store"
+    program = textwrap.dedent(
+        """
+        import sys, time
+        from yoorec.config.compose import load_scenario
+        from yoorec.fit import fit
+        from yoorec.plugins import load_plugins
+
+        scenario_path, store, *overrides = sys.argv[1:]
+        plugins = load_plugins()
+        scenario = load_scenario(scenario_path, [f"store={store}", *overrides], plugins)
+        hang = "slate=11" in overrides
+
+        def progress(done=0.0, note=""):
+            if hang and "triggers.hot" in note:
+                print("fitting", flush=True)
+                time.sleep(60)
+
+        print(fit(scenario, plugins, progress=progress).version, flush=True)
+        """
+    )
+    command = [sys.executable, "-c", program, str(path), str(store)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    version = done.stdout.strip()
+    hanging = [*command, "slate=11", "triggers.hot.half_life=1h"]
+    process = subprocess.Popen(hanging, stdout=subprocess.PIPE, text=True, cwd=tmp_path)
+    assert process.stdout is not None
+    with process, process.stdout:
+        assert process.stdout.readline() == "fitting\n"
+        os.kill(process.pid, signal.SIGKILL)
+    current = Store(store).current("killed")
+    assert current is not None
+    assert current.version == version
+    import yoorec
+
+    scene = yoorec.load(path, [f"store={store}"], fit=False)
+    assert len(scene.recommend(k=5)["items"]) == 5
+    scene.close()
