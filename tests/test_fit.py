@@ -85,9 +85,7 @@ def test_only_what_changed_is_fitted_again(small_scene: Callable[..., Any]) -> N
 
 
 @pytest.mark.parametrize("change", ["data", "seed", "code", "rank_cut", "limit", "history"])
-def test_whatever_decides_an_artifact_refits_it(
-    small_scene: Callable[..., Any], change: str, tmp_path: Path
-) -> None:
+def test_whatever_decides_an_artifact_refits_it(small_scene: Callable[..., Any], change: str, tmp_path: Path) -> None:
     made = small_scene(ranker="blend")
     fit(made.scenario, made.plugins, made.dataset)
     scenario, dataset = made.scenario, made.dataset
@@ -108,14 +106,17 @@ def test_whatever_decides_an_artifact_refits_it(
         scenario = replace(scenario, history=3)
     found = steps(fit(scenario, made.plugins, dataset))
     assert found["ranker"] == [True]
-    assert found["triggers.counts"] == {
-        "data": [True, True],
-        "seed": [True, True],
-        "code": [True, True],
-        "rank_cut": [True, False],
-        "limit": [False, False],
-        "history": [False, False],
-    }[change]
+    assert (
+        found["triggers.counts"]
+        == {
+            "data": [True, True],
+            "seed": [True, True],
+            "code": [True, True],
+            "rank_cut": [True, False],
+            "limit": [False, False],
+            "history": [False, False],
+        }[change]
+    )
 
 
 def test_same_log_and_seed_give_the_same_files(small_scene: Callable[..., Any], tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from yoorec.batch import CandidateBatch, Plays, Ragged
 from yoorec.ragged import (
+    are_members,
     best_candidates,
     best_first,
     drop_members,
@@ -184,6 +185,10 @@ def test_drop_members_leaves_no_member_and_nothing_else(lists, data):
     members = data.draw(st.lists(st.lists(st.integers(-1, 30), max_size=6), min_size=size, max_size=size))
     one_more = data.draw(st.lists(st.integers(-1, 15), min_size=size, max_size=size))
     args = ragged(members), np.array(one_more, np.int32)
+    among = are_members(candidates(lists), *args)
+    assert among.tolist() == [
+        row[0] in own or row[0] == more for one, own, more in zip(lists, members, one_more, strict=True) for row in one
+    ]
     found = drop_members(candidates(lists), *args)
     wanted = [
         [row for row in one if row[0] not in own and row[0] != more]

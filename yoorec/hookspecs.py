@@ -24,7 +24,8 @@ def yoorec_components() -> Iterable[ComponentSpec]:
 
     Called: once per process, before any scenario is read; import nothing heavy.
     Returns: specs, each (kind, name) pair unique across installed plugins.
-    Errors: a clash stops start-up with PluginError naming both distributions and versions.
+    Errors: a clash stops start-up with PluginError naming both distributions and versions; a plugin that raises here
+    is listed with its error, and only a scenario that names one of its components fails.
     """
     return ()
 
@@ -35,7 +36,8 @@ def yoorec_config_packages() -> Iterable[str]:
 
     Called: once per process, before any scenario is composed.
     Returns: importable package names such as "yoorec_itemcf.conf"; each folder holds an ``__init__.py``.
-    Errors: a package that can't be found is a PluginError naming the distribution.
+    Errors: a plugin whose package can't be found is listed with that error, and only a scenario that names one of its
+    components fails.
     """
     return ()
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import importlib.util
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pluggy
 
 from yoorec import hookspecs
+from yoorec.batch import CandidateBatch, Plays, Ragged, RequestBatch
 from yoorec.components import KINDS, ComponentSpec, Kind
 from yoorec.errors import PluginError, nearest
 
@@ -65,10 +67,17 @@ class Offer:
 class Plugins:
     """Installed plugins: their components by (kind, name), their failures, and the hooks to call."""
 
-    def __init__(self, manager: pluggy.PluginManager, plugins: Sequence[Plugin], offers: Sequence[Offer]) -> None:
+    def __init__(
+        self,
+        manager: pluggy.PluginManager,
+        plugins: Sequence[Plugin],
+        offers: Sequence[Offer],
+        config_packages: Sequence[str] = (),
+    ) -> None:
         self.manager = manager
         self.plugins = tuple(sorted(plugins, key=lambda plugin: (plugin.name, plugin.distribution)))
         self._offers = {(offer.spec.kind, offer.spec.name): offer for offer in offers}
+        self._config_packages = tuple(config_packages)
 
     def __iter__(self) -> Iterator[Offer]:
         for key in sorted(self._offers, key=lambda key: (KINDS.index(key[0]), key[1])):
@@ -93,13 +102,16 @@ class Plugins:
         return self._offers.get((kind, name))
 
     def missing(self, kind: Kind, name: str) -> str:
-        """What to try for a component that is not there: the failed plugin's error, or an install command."""
+        """What to try for a component that is not there: a failed plugin's error, or an install command."""
         distribution = KNOWN.get((kind, name), "")
         for plugin in self.failures:
             if name == plugin.name or (distribution and distribution == plugin.distribution):
-                return f"{plugin} is installed but can't be imported: {plugin.error}"
+                return f"{plugin} is installed but can't be used: {plugin.error}"
         if distribution:
             return f"pip install {distribution}"
+        if self.failures and self.nearest(kind, name) is None:
+            failed = "; ".join(f"{plugin}: {plugin.error}" for plugin in self.failures)
+            return f"these plugins can't be used, and one of them may offer it: {failed}"
         return ""
 
     def nearest(self, kind: Kind, name: str) -> str | None:
@@ -108,24 +120,33 @@ class Plugins:
 
     def config_packages(self) -> tuple[str, ...]:
         """Packages of YAML files that plugins offer, sorted by plugin name."""
-        found: list[str] = []
-        for plugin in self.plugins:
-            module = self.manager.get_plugin(_key(plugin))
-            offer = getattr(module, "yoorec_config_packages", None)
-            for package in offer() if offer else ():
-                if importlib.util.find_spec(package) is None:
-                    raise PluginError(f"{plugin} offers the config package '{package}', which can't be found")
-                found.append(package)
-        return tuple(found)
+        return self._config_packages
 
     def observe(self, hook: str, **arguments: Any) -> None:
-        """Call an observer hook; an error is logged under its plugin's name and goes no further."""
+        """Call an observer hook; an error is logged under its plugin's name and goes no further.
+
+        Batches are handed out as views that can't be written to: an observer that tries is one that fails.
+        """
+        arguments = {name: _sealed(value) for name, value in arguments.items()}
         for implementation in getattr(self.manager.hook, hook).get_hookimpls():
             wanted = {name: arguments[name] for name in implementation.argnames}
             try:
                 implementation.function(**wanted)
             except Exception:  # noqa: BLE001 - an observer must not break the request it watches
                 _log.exception("%s failed in %s", hook, implementation.plugin_name)
+
+
+def _sealed(value: Any) -> Any:
+    """The same value, its arrays as read-only views where it is a batch."""
+    if isinstance(value, np.ndarray):
+        view = value.view()
+        view.flags.writeable = False
+        return view
+    if isinstance(value, dict):
+        return {key: _sealed(each) for key, each in value.items()}
+    if isinstance(value, RequestBatch | CandidateBatch | Plays | Ragged):
+        return replace(value, **{field.name: _sealed(getattr(value, field.name)) for field in fields(value)})
+    return value
 
 
 def _key(plugin: Plugin) -> str:
@@ -147,38 +168,108 @@ def load_plugins(extra: Iterable[tuple[str, ModuleType | type | object]] = ()) -
     """Find every installed plugin and gather its components.
 
     extra: (name, module) pairs registered beside the installed ones, for tests and notebooks.
-    Raises PluginError where two plugins offer one (kind, name), where an offer is no ComponentSpec, or where a
-    hook is misspelt; a plugin that fails to import is kept with its error instead.
+    A plugin that fails to import, misspells a hook, or offers what is no component is kept with its error, and none of
+    its hooks is called; one of `extra` raises PluginError instead. Raises PluginError where two plugins offer one
+    (kind, name).
     """
     manager = pluggy.PluginManager("yoorec")
     manager.add_hookspecs(hookspecs)
     plugins: list[Plugin] = []
-    modules: list[tuple[Plugin, Any]] = []
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value)):
-        try:
-            module = entry.load()
-        except Exception as error:  # noqa: BLE001 - a stranger's import may raise anything
-            plugins.append(_describe(entry, error=f"{type(error).__name__}: {error}"))
-            continue
-        modules.append((_describe(entry), module))
-    for name, module in extra:
-        modules.append((Plugin(name, "local", "0", getattr(module, "__name__", name)), module))
     offers: dict[tuple[Kind, str], Offer] = {}
-    for plugin, module in modules:
-        try:
-            manager.register(module, name=_key(plugin))
-            manager.check_pending()
-        except (pluggy.PluginValidationError, ValueError) as error:
-            raise PluginError(f"{plugin}: {error}") from error
-        plugins.append(plugin)
-        implementation = getattr(module, "yoorec_components", None)
-        for spec in implementation() if implementation else ():
-            if not isinstance(spec, ComponentSpec) or spec.kind not in KINDS:
-                raise PluginError(f"{plugin} offers {spec!r}, which is no ComponentSpec of kind {', '.join(KINDS)}")
+    packages: list[str] = []
+
+    def add(plugin: Plugin, module: Any) -> None:
+        specs, offered = _offered(manager, plugin, module)
+        for spec in specs:
             taken = offers.get((spec.kind, spec.name))
             if taken is not None:
                 raise PluginError(
                     f"{spec.kind} '{spec.name}' is offered by both {taken.plugin} and {plugin}: uninstall one of them"
                 )
             offers[spec.kind, spec.name] = Offer(spec, plugin)
-    return Plugins(manager, plugins, list(offers.values()))
+        packages.extend(offered)
+        plugins.append(plugin)
+
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value)):
+        try:
+            module = entry.load()
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's import may raise anything
+            plugins.append(_describe(entry, error=f"{type(error).__name__}: {error}"))
+            continue
+        try:
+            add(_describe(entry), module)
+        except _BrokenPluginError as error:
+            plugins.append(_describe(entry, error=str(error)))
+    for name, module in extra:
+        plugin = Plugin(name, "local", "0", getattr(module, "__name__", name))
+        try:
+            add(plugin, module)
+        except _BrokenPluginError as error:
+            raise PluginError(f"{plugin}: {error}") from error
+    return Plugins(manager, plugins, list(offers.values()), packages)
+
+
+class _BrokenPluginError(Exception):
+    """One plugin's own fault; says what is wrong, the caller says whose it is."""
+
+
+def _offered(manager: pluggy.PluginManager, plugin: Plugin, module: Any) -> tuple[list[ComponentSpec], list[str]]:
+    """Register a plugin and ask what it offers; a broken one is left unregistered. Raises _BrokenPluginError."""
+    key = _key(plugin)
+    try:
+        manager.register(module, name=key)
+        manager.check_pending()
+        _check_marked(manager, module)
+        return _specs(manager, module), _config_packages(manager, module)
+    except (_BrokenPluginError, pluggy.PluginValidationError, ValueError) as error:
+        if manager.get_plugin(key) is module:
+            manager.unregister(name=key)
+        if isinstance(error, _BrokenPluginError):
+            raise
+        raise _BrokenPluginError(" ".join(str(error).split())) from error
+
+
+def _check_marked(manager: pluggy.PluginManager, module: Any) -> None:
+    """A function named like a hook but not marked would be passed over in silence, and so would an empty plugin."""
+    known = [name for name in vars(hookspecs) if name.startswith("yoorec_")]
+    for name in known:
+        if callable(getattr(module, name, None)) and not hasattr(getattr(module, name), "yoorec_impl"):
+            raise _BrokenPluginError(f"{name} is not marked @hookimpl")
+    if not manager.get_hookcallers(module):
+        raise _BrokenPluginError(f"implements none of the hooks; accepted: {', '.join(sorted(known))}")
+
+
+def _results(manager: pluggy.PluginManager, module: Any, hook: str) -> list[Any]:
+    """What one plugin's implementation of a hook gives; nothing where it has none."""
+    for implementation in getattr(manager.hook, hook).get_hookimpls():
+        if implementation.plugin is module:
+            try:
+                return list(implementation.function())
+            except Exception as error:
+                raise _BrokenPluginError(f"{hook} failed: {type(error).__name__}: {error}") from error
+    return []
+
+
+def _specs(manager: pluggy.PluginManager, module: Any) -> list[ComponentSpec]:
+    found: dict[tuple[Kind, str], ComponentSpec] = {}
+    for spec in _results(manager, module, "yoorec_components"):
+        if not isinstance(spec, ComponentSpec) or spec.kind not in KINDS:
+            raise _BrokenPluginError(f"offers {spec!r}, which is no ComponentSpec of kind {', '.join(KINDS)}")
+        if not is_dataclass(spec.config):
+            raise _BrokenPluginError(f"{spec.kind} '{spec.name}': the config {spec.config!r} is no dataclass")
+        if (spec.kind, spec.name) in found:
+            raise _BrokenPluginError(f"offers {spec.kind} '{spec.name}' twice")
+        found[spec.kind, spec.name] = spec
+    return list(found.values())
+
+
+def _config_packages(manager: pluggy.PluginManager, module: Any) -> list[str]:
+    found = _results(manager, module, "yoorec_config_packages")
+    for package in found:
+        try:
+            missing = importlib.util.find_spec(package) is None
+        except ImportError:
+            missing = True
+        if missing:
+            raise _BrokenPluginError(f"offers the config package '{package}', which can't be found")
+    return found

@@ -2,7 +2,8 @@
 
     uv run python tests/benchmarks/stages.py
 
-Two triggers give 50 and 200 candidates a request out of 20,000 items, 40 of them in common; users have played 200 items.
+Two triggers give 50 and 200 candidates a request out of 20,000 items, 40 of them in common;
+users have played 200 items.
 """
 
 from __future__ import annotations
@@ -109,6 +110,7 @@ def main() -> None:
         store.build(log, Path(folder))
         print(f"sqlite: {PLAYS:,} plays built in {time.perf_counter() - started:.2f} s")
         store.open(Path(folder))
+        store.read(np.zeros(1, np.int32), np.zeros(1, np.int64), 50)
         started = time.perf_counter()
         store.read(np.arange(USERS, dtype=np.int32), np.full(USERS, 10**10), 50)
         print(f"sqlite: first read of {USERS:,} users {(time.perf_counter() - started) / USERS * 1e6:.1f} us each")
@@ -136,7 +138,8 @@ def main() -> None:
             found = recalled(rng, size)
             blend = Blend(BlendConfig(weights={"itemcf": 1.0, "hot": 0.2}), catalogue)
             merged = RoundRobin(RoundRobinConfig(), catalogue).merge(requests, found, 400)
-            ranked = best_candidates(merged, blend.score(requests, merged))
+            score = blend.score(requests, merged)
+            ranked = best_candidates(merged, score)
             context = ExposureContext(lambda name, some, k, rng=rng: recalled(rng, len(some))[name], lambda _, c: c)
             stages: dict[str, Callable[[], object]] = {
                 "profile sqlite": lambda store=store, user=user, when=when: store.read(user, when, 50),
@@ -150,8 +153,8 @@ def main() -> None:
                 "quota": Quota(QuotaConfig({"itemcf": 0.4}), catalogue),
             }.items():
                 stages[f"merge {name}"] = lambda m=merge, r=requests, f=found: m.merge(r, f, 400)
-            stages["ranker blend"] = lambda r=requests, m=merged: blend.score(r, m)
-            stages["sort after the ranker"] = lambda m=merged, s=blend.score(requests, merged): best_candidates(m, s)
+            stages["ranker blend"] = lambda x=blend, r=requests, m=merged: x.score(r, m)
+            stages["sort after the ranker"] = lambda m=merged, s=score: best_candidates(m, s)
             for name, rule in {
                 "drop_seen": DropSeen(DropSeenConfig(), catalogue),
                 "spread": Spread(SpreadConfig(by="author"), catalogue),
@@ -171,7 +174,9 @@ def main() -> None:
     fitted.fit(samples, FitContext())
     started = time.perf_counter()
     fitted.fit(samples, FitContext())
-    print(f"blend fit: {len(merged.item):,} rows in {time.perf_counter() - started:.2f} s")
+    took_s = time.perf_counter() - started
+    print(f"{'blend, learned':24}{'':14}{cost_us(lambda: fitted.score(requests, merged), len(merged)):14.1f}")
+    print(f"blend fit: {len(merged.item):,} rows in {took_s:.2f} s")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,18 @@ from pydantic import BeforeValidator
 
 from yoorec.config.types import Reference, parse_duration
 
-__all__ = ["annotation_at", "describe", "fields_of", "kind_of", "literals", "parts", "plain_key", "strip"]
+__all__ = [
+    "DURATION",
+    "annotation_at",
+    "describe",
+    "fields_of",
+    "is_duration",
+    "kind_of",
+    "literals",
+    "parts",
+    "plain_key",
+    "strip",
+]
 
 _NOUNS: dict[Any, str] = {
     int: "a whole number",
@@ -24,6 +35,13 @@ _NOUNS: dict[Any, str] = {
     Path: "a path",
     type(None): "null",
     Any: "anything",
+}
+_PLURALS = {
+    "whole number": "whole numbers",
+    "number": "numbers",
+    "path": "paths",
+    "trigger's name": "trigger names",
+    "mapping": "mappings",
 }
 DURATION = "a duration such as 90s, 30m, 12h or 7d"
 
@@ -132,9 +150,10 @@ def _noun(base: Any, metadata: Sequence[Any], limits: bool) -> str:
 
 
 def _bare(annotation: Any, limits: bool = False) -> str:
-    """A noun without its article, for "a list of ..."."""
-    text = describe(annotation, limits)
-    return text.removeprefix("an ").removeprefix("a ")
+    """A noun without its article and in the plural, for "a list of ..."."""
+    noun, comma, rest = describe(annotation, limits).partition(",")
+    bare = noun.removeprefix("an ").removeprefix("a ")
+    return f"{_PLURALS.get(bare, bare)}{comma}{rest}"
 
 
 def _article(noun: str) -> str:

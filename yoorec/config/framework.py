@@ -1,4 +1,4 @@
-"""Keys that belong to the framework, whatever component stands behind `use`; documented here, listed in scenarios/README.md."""
+"""Keys that belong to the framework, whatever component stands behind `use`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from annotated_types import Ge, Gt
 
 from yoorec.components import Kind
 from yoorec.config.scenario import FitSettings, ReplaySettings, ServeSettings
-from yoorec.config.types import Count, DataPath, Duration, NonNegative, duration_ms
+from yoorec.config.types import Count, DataPath, Duration, NonNegative
 
 __all__ = [
     "COMPONENTS",
+    "KIND_WORDS",
     "LATENCIES",
     "SECTIONS",
     "SETTINGS",
@@ -54,7 +55,7 @@ class TriggerKeys:
     """The trigger's component."""
     limit: Count = 100
     """Candidates a request, at most."""
-    timeout: Annotated[Duration, Gt(0)] | None = duration_ms("50ms")
+    timeout: Annotated[Duration, Gt(0)] | None = 50
     """The server leaves the trigger out of a request after this; null waits for it. Off in replay."""
 
 
@@ -114,6 +115,9 @@ SECTIONS: dict[Kind, type] = {
 }
 """The framework's keys by kind of component."""
 
+KIND_WORDS: dict[Kind, str] = {"source": "data source", "profile": "profile store", "exposure": "exposure rule"}
+"""What messages call a kind, where its own name says too little."""
+
 SETTINGS: dict[str, type] = {"fit": FitSettings, "replay": ReplaySettings, "serve": ServeSettings}
 """Keys that hold settings, all with defaults."""
 
@@ -122,7 +126,7 @@ TOP_KEYS: tuple[str, ...] = (
     *("data", "profile", "triggers", "merge", "ranker", "exposure"),
     *("variants", "fit", "replay", "serve"),
 )
-"""Every key at the top of a scenario, in the order in which it is shown; `defaults` is Hydra's and goes in composing."""
+"""Every key at the top of a scenario, in the order shown; `defaults` is Hydra's and goes in composing."""
 
 LATENCIES = ("p50_ms", "p90_ms", "p99_ms")
 """Figures that a gate may ask for beside metrics."""

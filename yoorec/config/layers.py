@@ -167,6 +167,17 @@ class Stack:
         node: dict[str, Any] = self.values
         for length, key in enumerate(path[:-1], start=1):
             below = node.get(key)
+            if below is None and key in node and self._is_component(path[:length]) and path[length] != "use":
+                above = ".".join(path[:length])
+                self.problems.append(
+                    Problem(
+                        origin.file,
+                        origin.key(".".join(path)),
+                        f"'{above}' is switched off (null), so nothing can be set in it",
+                        hint=f"{origin.prefix}=null to leave the variant out" if origin.prefix else f"{above}.use=NAME",
+                    )
+                )
+                return False
             if below is None:
                 below = node[key] = {}
                 self._mark(path[:length], origin)
@@ -188,9 +199,7 @@ class Stack:
         if not there:
             above = self._find(change.path[:-1])[1] if len(change.path) > 1 else self.values
             accepted = ", ".join(above) if isinstance(above, dict) else ""
-            self.problems.append(
-                Problem(origin.file, origin.key(key), "there is nothing to remove", accepted=accepted)
-            )
+            self.problems.append(Problem(origin.file, origin.key(key), "there is nothing to remove", accepted=accepted))
         elif change.value is not None and change.value != found:
             self.problems.append(
                 Problem(

@@ -1,7 +1,7 @@
 """The search path: where config files are looked for, read strictly and handed to Hydra's defaults list.
 
-Order: the scenario's folder, its sibling ``conf/``, the plugins' ``conf`` packages, the core's. Hydra takes the first file that
-matches and hides the rest; here a second match is an error.
+Order: the scenario's folder, its sibling ``conf/``, the plugins' ``conf`` packages, the core's. Hydra takes the first
+file that matches and hides the rest; here a second match is an error.
 """
 
 from __future__ import annotations
@@ -124,11 +124,11 @@ class Source:
     document: Document
 
 
-class Library(ConfigRepository):  # type: ignore[misc] - Hydra's class is untyped
+class Library(ConfigRepository):
     """Hydra's view of the search path. Problems are gathered instead of raised, so that all come out at once.
 
-    A config that is not there is handed to Hydra as an empty one and named in `missing`; the composer reports it against
-    the file or override that asked for it.
+    A config that is not there is handed to Hydra as an empty one; the composer reports it against the file or override
+    that asked for it.
     """
 
     def __init__(self, scenario: Path, places: Sequence[Place]) -> None:
@@ -136,7 +136,6 @@ class Library(ConfigRepository):  # type: ignore[misc] - Hydra's class is untype
         self.scenario = scenario
         self.primary = scenario.stem
         self.problems: list[Problem] = []
-        self.missing: set[str] = set()
         self._sources: dict[str, Source | None] = {}
         self._results: dict[str, ConfigResult] = {}
 
@@ -164,9 +163,7 @@ class Library(ConfigRepository):  # type: ignore[misc] - Hydra's class is untype
 
     def _find(self, name: str) -> list[tuple[Path, Place]]:
         found = [
-            (place.folder / f"{name}.yaml", place)
-            for place in self.places
-            if (place.folder / f"{name}.yaml").is_file()
+            (place.folder / f"{name}.yaml", place) for place in self.places if (place.folder / f"{name}.yaml").is_file()
         ]
         if name == self.primary and self.scenario not in [path for path, _ in found]:
             own = self.places[0]
@@ -178,8 +175,6 @@ class Library(ConfigRepository):  # type: ignore[misc] - Hydra's class is untype
         if config_path not in self._results:
             source = self.source(config_path)
             document = Document() if source is None else source.document
-            if source is None:
-                self.missing.add(config_path)
             raw = document.values.get("defaults")
             file = spell(source.file) if source else ""
             result = ConfigResult(
@@ -215,13 +210,9 @@ class Library(ConfigRepository):  # type: ignore[misc] - Hydra's class is untype
         """Hydra's hook: always true, since a missing config is reported by the composer, not by Hydra."""
         return True
 
-    def get_group_options(
-        self, group_name: str, results_filter: ObjectType | None = ObjectType.CONFIG
-    ) -> list[str]:
+    def get_group_options(self, group_name: str, results_filter: ObjectType | None = ObjectType.CONFIG) -> list[str]:
         """Names of the configs of a group, sorted."""
-        return sorted(
-            {path.stem for place in self.places for path in (place.folder / group_name).glob("*.yaml")}
-        )
+        return sorted({path.stem for place in self.places for path in (place.folder / group_name).glob("*.yaml")})
 
     def groups(self) -> list[str]:
         """Names of the groups one level deep, sorted, for the nearest match."""

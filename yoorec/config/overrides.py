@@ -105,9 +105,7 @@ def _sweep_problem(override: Override, setting: Setting) -> Problem:
         hint = f"{key}=[{value}] for a list, {key}=\"'{value}'\" for text, or -m to run each"
     else:
         hint = "-m to run each"
-    return Problem(
-        setting.file, setting.key(key), f"'{value}' holds several values", accepted="one value", hint=hint
-    )
+    return Problem(setting.file, setting.key(key), f"'{value}' holds several values", accepted="one value", hint=hint)
 
 
 def _bad_keys(value: Any) -> bool:
@@ -198,7 +196,7 @@ def _check_choice(override: Override, setting: Setting, library: Library) -> Pro
             accepted=f"{text[2:]}, or {text[1:]} where the scenario's defaults don't list it",
         )
     options = library.get_group_options(group)
-    for name in [value] if isinstance(value, str) else value or []:
+    for name in value if isinstance(value, list) else [value]:
         if not override.is_delete() and name not in options:
             return Problem(
                 setting.file,

@@ -74,7 +74,9 @@ def resolve(stack: Stack) -> tuple[dict[str, Any], list[Problem], list[KeyPath]]
             readable.append((path, text))
         except OmegaConfBaseException:
             _put(values, path, None)
-            report(path, f"'{text}' is no interpolation", accepted="${KEY} or ${oc.env:NAME}; a plain ${ is written \\${")
+            report(
+                path, f"'{text}' is no interpolation", accepted="${KEY} or ${oc.env:NAME}; a plain ${ is written \\${"
+            )
     config = OmegaConf.create(values)
     assert isinstance(config, DictConfig)
     known = [".".join(leaf) for leaf in stack.leaves()]

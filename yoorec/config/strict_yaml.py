@@ -1,6 +1,6 @@
 """Strict YAML: no key twice, text keys, YAML 1.2 scalars, and the line on which each key stands.
 
-YAML 1.1, which PyYAML follows, reads ``1:30`` as 90, ``on`` as true and ``2022-05-01`` as a date; all three are text here.
+YAML 1.1, which PyYAML follows, reads ``1:30`` as 90, ``on`` as true and ``2022-05-01`` as a date; all are text here.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from yoorec.errors import Problem
 
@@ -34,7 +34,7 @@ _SCALARS: tuple[tuple[str, re.Pattern[str]], ...] = (
 _TAG = "tag:yaml.org,2002:"
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     """PyYAML's safe loader with the scalars of YAML 1.2's core schema."""
 
     yaml_implicit_resolvers: dict[str | None, list[tuple[str, re.Pattern[str]]]] = {  # noqa: RUF012 - PyYAML's own
@@ -113,9 +113,7 @@ class _Reader:
 
     def _problem(self, path: KeyPath, node: yaml.Node, message: str, hint: str = "") -> None:
         where = ".".join(path)
-        self.problems.append(
-            Problem(self.file, where, f"{message} (line {node.start_mark.line + 1})", hint=hint)
-        )
+        self.problems.append(Problem(self.file, where, f"{message} (line {node.start_mark.line + 1})", hint=hint))
 
 
 def _header(text: str) -> Iterator[tuple[str, str]]:

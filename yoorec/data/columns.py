@@ -11,17 +11,19 @@ __all__ = ["Check", "Column", "ColumnKind", "TimeUnit", "convert", "identifier",
 TimeUnit = Literal["s", "ms", "us", "iso"]
 """How a file writes times: seconds, milliseconds or microseconds since the epoch, or ISO 8601 (UTC unless it says)."""
 
-ColumnKind = Literal["id", "text", "code", "number", "amount", "whole", "share", "time", "tags", "items"]
+ColumnKind = Literal["id", "text", "code", "number", "amount", "whole", "share", "time", "date", "tags", "items"]
 """What a column holds.
 
 id: text that must be there. text: any text. code: text that must be there, renamed through `Column.names`.
-number: finite. amount: finite, at least 0. whole: a whole number, at least 0. share: in (0, 1]. time: see TimeUnit.
+number: finite. amount: finite, at least 0. whole: a whole number, at least 0. share: in (0, 1].
+time: must be there, see TimeUnit. date: a time that may be missing.
 tags: a list, or text with a separator. items: a list of ids, none empty.
 """
 
 _FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999
 _SCALE = {"s": 1000.0, "ms": 1.0, "us": 0.001}
-_NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "U")
+_NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
+_UNSIGNED = ("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def literal(text: str) -> str:
 
 
 def _is_number(kind: str) -> bool:
-    return kind.startswith(_NUMERIC) and not kind.endswith("]")
+    return kind.startswith((*_NUMERIC, *_UNSIGNED)) and not kind.endswith("]")
 
 
 def _text(raw: str, kind: str) -> str:
@@ -83,7 +85,7 @@ def _convert_time(column: Column, raw: str, kind: str) -> tuple[str, list[Check]
         stamp = raw if kind == "TIMESTAMP WITH TIME ZONE" else f"CAST({raw} AS TIMESTAMP)"
         value = f"CASE WHEN isfinite({stamp}) THEN epoch_ms({stamp}) END"
     elif column.unit == "iso":
-        stamp = f"TRY_CAST({text} AS TIMESTAMP)" if not _is_number(kind) else "CAST(NULL AS TIMESTAMP)"
+        stamp = f"TRY_CAST({text} AS TIMESTAMPTZ)" if not _is_number(kind) else "CAST(NULL AS TIMESTAMPTZ)"
         value = f"CASE WHEN isfinite({stamp}) THEN epoch_ms({stamp}) END"
     else:
         number = f"({_number(raw, kind)}) * {_SCALE[column.unit]}"
@@ -97,7 +99,7 @@ def _convert_time(column: Column, raw: str, kind: str) -> tuple[str, list[Check]
             f"is no time between the years 1 and 9999 in {unit}",
         )
     ]
-    if column.required:
+    if column.kind == "time":
         checks.insert(0, Check(f"{text} IS NULL", column.source, text, "is missing"))
     return value, checks
 
@@ -162,7 +164,7 @@ def convert(column: Column, raw: str, kind: str, json: bool = False) -> tuple[st
     raw: SQL of the value as the file has it. kind: its DuckDB type; text formats give VARCHAR, empty is NULL.
     json: the text came from JSON, so that a list is written as one.
     """
-    if column.kind == "time":
+    if column.kind in ("time", "date"):
         return _convert_time(column, raw, kind)
     if column.kind in ("number", "amount", "whole", "share"):
         return _convert_number(column, raw, kind)

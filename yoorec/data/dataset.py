@@ -71,39 +71,44 @@ def build(tables: Tables, session_gap_ms: int, event_weights: Mapping[str, float
     Raises DataError where a column is missing, mistyped or holds nulls, or where no event is a play.
     """
     events = _checked(tables, owner)
-    time = np.asarray(events["time"], np.int64)
-    if len(time) > 1 and bool((np.diff(time) < 0).any()):
+    rows = len(events)
+    # Copies throughout: arrays over Arrow's memory are read-only, which compiled kernels take for another type.
+    time = events["time"].to_numpy().astype(np.int64, copy=True)
+    order: npt.NDArray[np.int64] | None = None
+    if rows > 1 and bool((np.diff(time) < 0).any()):
         order = np.argsort(time, kind="stable")
-        events, time = events.take(pa.array(order)), time[order]
+
+    def ordered(column: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """A column of the source in the log's order; numbers are moved rather than the ids they stand for."""
+        return column if order is None else column[order]
+
     catalogue, user, item, given = _vocabularies(tables, events)
+    user, item, time = ordered(user), ordered(item), ordered(time)
     kinds = _dictionary(events["event"])
     names = sorted(kinds.dictionary.to_pylist())
     if len(names) > np.iinfo(np.int8).max:
         raise DataError(f"{owner}: events: {len(names)} event types; at most {np.iinfo(np.int8).max} are accepted")
     places = np.array([names.index(name) for name in kinds.dictionary.to_pylist()], np.int8)
-    event = places[np.asarray(kinds.indices)]
+    event = ordered(places[np.asarray(kinds.indices)])
     weight = np.array([event_weights.get(name, 0.0) for name in names], np.float32)[event]
     if not bool((weight > 0).any()):
         counts = np.bincount(event, minlength=len(names))
         held = ", ".join(f"{name} ({count})" for name, count in zip(names, counts, strict=True))
         named = ", ".join(name for name, value in event_weights.items() if value > 0) or "none"
         raise DataError(f"{owner}: events: no event is a play; the log holds: {held}; event_weights above 0: {named}")
-    rows = len(events)
-    named_session = _codes(events, "session_id")
+    session_codes = _codes(events, "session_id")
     log = EventLog(
         user,
         item,
         time,
         event,
         weight,
-        cut_sessions(user, time, session_gap_ms, named_session),
-        _numbers(events, "watch_s", np.float32, np.nan, rows),
-        _numbers(events, "position", np.int32, -1, rows),
-        _filled(_codes(events, "request_id"), rows),
-        _numbers(events, "propensity", np.float32, np.nan, rows),
-        _filled(
-            encode(events["main_item_id"], catalogue.items) if "main_item_id" in events.column_names else None, rows
-        ),
+        cut_sessions(user, time, session_gap_ms, None if session_codes is None else ordered(session_codes)),
+        ordered(_numbers(events, "watch_s", np.float32, np.nan, rows)),
+        ordered(_numbers(events, "position", np.int32, -1, rows)),
+        ordered(_filled(_codes(events, "request_id"), rows)),
+        ordered(_numbers(events, "propensity", np.float32, np.nan, rows)),
+        ordered(_filled(_main_items(events, catalogue), rows)),
         tuple(names),
         catalogue,
     )
@@ -200,6 +205,10 @@ def _codes(events: pa.Table, name: str) -> npt.NDArray[np.int32] | None:
     return np.asarray(pc.fill_null(_dictionary(events[name]).indices, -1)).astype(np.int32)
 
 
+def _main_items(events: pa.Table, catalogue: Catalogue) -> npt.NDArray[np.int32] | None:
+    return encode(events["main_item_id"], catalogue.items) if "main_item_id" in events.column_names else None
+
+
 def _filled(codes: npt.NDArray[np.int32] | None, rows: int) -> npt.NDArray[np.int32]:
     return np.full(rows, -1, np.int32) if codes is None else codes
 
@@ -209,7 +218,8 @@ def _numbers(events: pa.Table, name: str, kind: Any, missing: float, rows: int) 
         return np.full(rows, missing, kind)
     column = events[name]
     filled = pc.fill_null(column, pa.scalar(missing, column.type)) if column.null_count else column
-    return np.array(filled, kind)
+    copied: npt.NDArray[Any] = filled.to_numpy().astype(kind, copy=True)
+    return copied
 
 
 def _published(log: EventLog, items: pa.Table, quality: dict[str, Quality]) -> tuple[Catalogue, dict[str, Quality]]:
@@ -225,7 +235,7 @@ def _published(log: EventLog, items: pa.Table, quality: dict[str, Quality]) -> t
     published = np.full(size, never, np.int64)
     if "published_at" in items.column_names:
         column = pc.cast(catalogue.item_columns["published_at"], pa.int64())
-        published = np.array(pc.fill_null(column, pa.scalar(never, pa.int64())), np.int64)
+        published = pc.fill_null(column, pa.scalar(never, pa.int64())).to_numpy()
         early = int(((first < published) & (published < never)).sum())
         if early:
             found = quality.get("items", Quality())

@@ -174,8 +174,8 @@ def next_play(log: EventLog, start: int, end: int | None, truth: Literal["next",
 def given_span(given: Given, last: int) -> tuple[int, int]:
     """Times (ms) of the first and the last request of pre-split rows, in a log whose last event is at `last`.
 
-    The rows have no times of their own. Row r comes at ``last + 1 + longest prefix + r``, its prefix 1 ms apart just
-    before it: strictly after the log, and in the order of the file.
+    The rows have no times of their own. Row r comes at ``last + 2 + longest prefix + r``, its prefix 1 ms apart just
+    before it: after the log and its end at ``last + 1``, and in the order of the file.
     """
     longest = int(np.diff(given.offsets).max(initial=0))
     first = last + 2 + longest

@@ -95,4 +95,5 @@ def _read(path: Path, *columns: str) -> pa.Table:
 
 def _array(column: pa.ChunkedArray, kind: Any) -> npt.NDArray[Any]:
     """A copy: arrays over Arrow's memory are read-only, which compiled kernels take for another type."""
-    return np.array(column, kind)
+    copied: npt.NDArray[Any] = column.to_numpy().astype(kind, copy=True)
+    return copied

@@ -7,12 +7,13 @@ All of them release the GIL.
 from __future__ import annotations
 
 from yoorec.ragged.compiled import compiled, item_marks
-from yoorec.ragged.join import Union, drop_members, union_candidates, unite_items
+from yoorec.ragged.join import Union, are_members, drop_members, union_candidates, unite_items
 from yoorec.ragged.order import best_candidates, best_first, first_k, take_rows, top_of_dense
 from yoorec.ragged.plays import plays_before, unite_plays
 
 __all__ = [
     "Union",
+    "are_members",
     "best_candidates",
     "best_first",
     "compiled",

@@ -12,7 +12,7 @@ from yoorec.batch import CandidateBatch, Ragged
 from yoorec.ragged.compiled import compiled, item_marks
 from yoorec.ragged.order import take_rows
 
-__all__ = ["Union", "drop_members", "union_candidates", "unite_items"]
+__all__ = ["Union", "are_members", "drop_members", "union_candidates", "unite_items"]
 
 
 @compiled
@@ -132,20 +132,17 @@ def unite_items(first: Ragged, second: Ragged) -> Ragged:
 
 
 @compiled
-def _not_members(
+def _are_members(
     offsets: npt.NDArray[np.int64],
     item: npt.NDArray[np.int32],
     member_offsets: npt.NDArray[np.int64],
     member: npt.NDArray[np.int32],
     one_more: npt.NDArray[np.int32],
     marks: npt.NDArray[np.int64],
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    size = len(offsets) - 1
-    out_offsets = np.zeros(size + 1, np.int64)
-    rows = np.empty(len(item), np.int64)
-    count = 0
+) -> npt.NDArray[np.bool_]:
+    out = np.empty(len(item), np.bool_)
     last = len(marks) - 1
-    for b in range(size):
+    for b in range(len(offsets) - 1):
         base = marks[0]
         for i in range(member_offsets[b], member_offsets[b + 1]):
             if 0 <= member[i] < last:
@@ -153,27 +150,38 @@ def _not_members(
         if 0 <= one_more[b] < last:
             marks[one_more[b] + 1] = base
         for i in range(offsets[b], offsets[b + 1]):
-            if marks[item[i] + 1] < base:
+            out[i] = marks[item[i] + 1] >= base
+        marks[0] = base + 1
+    return out
+
+
+def are_members(candidates: CandidateBatch, members: Ragged, one_more: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
+    """bool [N]: whether a row's item is in its request's list of `members`, or is its item `one_more` int32 [B].
+
+    Members may repeat; -1 stands for none.
+    """
+    # Members beyond the highest candidate can't be among the candidates and need no mark.
+    marks = item_marks(_highest(candidates.item) + 1)
+    return _are_members(candidates.offsets, candidates.item, members.offsets, members.item, one_more, marks)
+
+
+@compiled
+def _others(
+    offsets: npt.NDArray[np.int64], dropped: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    out_offsets = np.zeros(len(offsets), np.int64)
+    rows = np.empty(len(dropped), np.int64)
+    count = 0
+    for b in range(len(offsets) - 1):
+        for i in range(offsets[b], offsets[b + 1]):
+            if not dropped[i]:
                 rows[count] = i
                 count += 1
         out_offsets[b + 1] = count
-        marks[0] = base + 1
     return rows[:count], out_offsets
 
 
 def drop_members(candidates: CandidateBatch, members: Ragged, one_more: npt.NDArray[np.int32]) -> CandidateBatch:
-    """The candidates that are neither in their request's list of `members` nor its item `one_more` int32 [B].
-
-    Members may repeat; -1 stands for none. The order is kept; where nothing goes, the batch itself comes
-    back.
-    """
-    # Members beyond the highest candidate can't be among the candidates and need no mark.
-    rows, offsets = _not_members(
-        candidates.offsets,
-        candidates.item,
-        members.offsets,
-        members.item,
-        one_more,
-        item_marks(_highest(candidates.item) + 1),
-    )
+    """The candidates that `are_members` does not name, in their order; where nothing goes, the batch itself."""
+    rows, offsets = _others(candidates.offsets, are_members(candidates, members, one_more))
     return candidates if len(rows) == len(candidates.item) else take_rows(candidates, rows, offsets)

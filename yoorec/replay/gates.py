@@ -142,15 +142,17 @@ def _judge(gate: Gate, name: str, variants: Mapping[str, Judged]) -> GateResult:
     if found is None:
         return GateResult(gate.text, name, None, None, None, None, bound, "no request was timed")
     against = "control" if gate.bound is None else f"{bound:g}"
-    what = "difference" if gate.bound is None else "value"
+    what, sign = ("difference", "+") if gate.bound is None else ("value", "")
     words, compare = _WORDS[gate.op], _COMPARE[gate.op]
     low, high = found.low, found.high
     if low is None or high is None:
         passed = compare(found.value, bound)
-        reason = f"{what} {found.value:+.4g} is {'' if passed else 'not '}{words} {bound:g}, judged without an interval"
+        reason = (
+            f"{what} {found.value:{sign}.4g} is {'' if passed else 'not '}{words} {bound:g}, judged without an interval"
+        )
         return GateResult(gate.text, name, passed, found.value, low, high, bound, reason)
     upward = gate.op in (">=", ">")
-    span = f"95 % interval [{low:+.4g}, {high:+.4g}]"
+    span = f"95 % interval [{low:{sign}.4g}, {high:{sign}.4g}]"
     if gate.op in (">", "<"):
         passed = compare(low if upward else high, bound)
         reason = f"the {span} of the {what} {'lies' if passed else 'does not lie'} wholly {words} {bound:g}"
@@ -158,7 +160,7 @@ def _judge(gate: Gate, name: str, variants: Mapping[str, Judged]) -> GateResult:
         met = compare(found.value, bound)
         contradicted = not compare(high if upward else low, bound)
         passed = met and not contradicted
-        reason = f"{what} {found.value:+.4g} is {'' if met else 'not '}{words} {bound:g}, {span}"
+        reason = f"{what} {found.value:{sign}.4g} is {'' if met else 'not '}{words} {bound:g}, {span}"
         if contradicted:
             reason += f" wholly on the wrong side of {against}"
     return GateResult(gate.text, name, passed, found.value, low, high, bound, reason)

@@ -1,13 +1,12 @@
 """Which listed items are right: candidates against truths, compiled, over ragged rows."""
 
-# mypy: disallow-untyped-decorators=False
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from yoorec.batch import CandidateBatch, Ragged
+from yoorec.ragged import compiled
 
 __all__ = ["find_hits", "sort_truths"]
 
@@ -15,7 +14,7 @@ _SCAN = 8
 """Up to this many truths a request are compared one by one; more are searched by halving."""
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _find(
     offsets: npt.NDArray[np.int64],
     item: npt.NDArray[np.int32],

@@ -1,8 +1,8 @@
 """Confidence intervals by the bootstrap over clusters: users, or sessions where requests have no user.
 
 Requests of one user resemble each other, so users are drawn, not requests: each resample takes as many clusters as
-there are, with replacement, and the figure is the mean over all requests of the drawn clusters (the cluster bootstrap with
-percentile intervals: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapters 8 and 13).
+there are, with replacement, and the figure is the mean over all requests of the drawn clusters (the cluster bootstrap
+with percentile intervals: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapters 8 and 13).
 """
 
 from __future__ import annotations

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from rich import box
-from rich.console import Group, RenderableType
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -34,7 +36,22 @@ def render(report: Report) -> RenderableType:
 
 
 def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    return Table(
+        title=f"\n{title}", title_justify="left", title_style="italic", header_style="bold", box=None,
+        pad_edge=False, padding=(0, 2, 0, 0),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitting:
+    """The wide table where the terminal has room for it, else the narrow one."""
+
+    wide: Table
+    narrow: Table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        roomy = Measurement.get(console, options.update(width=10_000), self.wide).maximum <= options.max_width
+        yield self.wide if roomy else self.narrow
 
 
 def _heading(report: Report) -> Text:
@@ -47,24 +64,26 @@ def _heading(report: Report) -> Text:
     return text
 
 
-def _slates(report: Report) -> Table:
-    table = _table("Slates, with 95 % intervals")
-    table.add_column("metric", no_wrap=True)
-    table.add_column(CONTROL, justify="right", no_wrap=True)
+def _slates(report: Report) -> RenderableType:
+    """Control and variants side by side, or under each other, metric by metric, where they don't fit."""
     others = [name for name in report.variants if name != CONTROL]
-    for name in others:
-        table.add_column(name, justify="right", no_wrap=True)
-        table.add_column("against control", justify="right", no_wrap=True)
+    wide, narrow = (_table("Slates, with 95 % intervals") for _ in range(2))
+    for name in ("metric", CONTROL, *(title for each in others for title in (each, "against control"))):
+        wide.add_column(name, no_wrap=True)
+    for name in ("metric", "", "", "against control"):
+        narrow.add_column(name, overflow="fold")
     for label, figure in report.control.metrics.items():
         cells: list[RenderableType] = [label, _span(figure)]
+        narrow.add_row(label, CONTROL, _span(figure))
         for name in others:
             variant = report.variants[name]
             difference = variant.versus_control[label]
             verdict = better(difference, label not in report.lower_is_better)
-            style = {1: "green", -1: "red", 0: "dim"}[verdict]
-            cells += [_span(variant.metrics[label]), Text(_change(difference), style=style)]
-        table.add_row(*cells)
-    return table
+            change = Text(_span(difference, "+"), {1: "green", -1: "red", 0: "dim"}[verdict])
+            cells += [_span(variant.metrics[label]), change]
+            narrow.add_row("", name, _span(variant.metrics[label]), change)
+        wide.add_row(*cells)
+    return _Fitting(wide, narrow) if others else wide
 
 
 def _alone(report: Report) -> Table:
@@ -72,7 +91,7 @@ def _alone(report: Report) -> Table:
     table.add_column("trigger", no_wrap=True)
     labels = list(report.control.metrics)
     for label in labels:
-        table.add_column(label, justify="right", no_wrap=True)
+        table.add_column(label, overflow="fold")
     for name, variant in report.variants.items():
         for trigger, metrics in variant.triggers.items():
             if name != CONTROL and report.control.triggers.get(trigger) == metrics:
@@ -83,12 +102,14 @@ def _alone(report: Report) -> Table:
 
 
 def _funnel(report: Report) -> Table:
-    table = _table("Funnel: share of the truths still in the list, and its mean length")
+    table = _table("Funnel: share of the truths still in the list, and the list's mean length")
+    width = 24 if len(report.variants) == 1 else 0  # variants leave no room for bars in a narrow terminal
     table.add_column("stage", no_wrap=True)
     for name in report.variants:
-        table.add_column(name, justify="right", no_wrap=True)
-        table.add_column("items", justify="right", no_wrap=True)
-        table.add_column("", no_wrap=True)
+        table.add_column(name, justify="right", overflow="fold")
+        table.add_column("items", justify="right", overflow="fold")
+        if width:
+            table.add_column("", min_width=width)
     stages = list(dict.fromkeys(stage for variant in report.variants.values() for stage in variant.stages))
     order = list(report.control.stages)
     stages.sort(key=lambda stage: order.index(stage) if stage in order else len(order))
@@ -96,10 +117,9 @@ def _funnel(report: Report) -> Table:
         cells: list[RenderableType] = [stage]
         for variant in report.variants.values():
             found = variant.stages.get(stage)
-            if found is None:
-                cells += ["", "", ""]
-                continue
-            cells += [f"{found.recall.value:.4f}", f"{found.candidates:.1f}", Text(_bar(found.recall.value), "cyan")]
+            cells += ["", ""] if found is None else [f"{found.recall.value:.4f}", f"{found.candidates:.1f}"]
+            if width:
+                cells.append("" if found is None else Text(_bar(found.recall.value, width), "cyan"))
         table.add_row(*cells)
     return table
 
@@ -135,10 +155,10 @@ def _footer(report: Report) -> Text:
     return text
 
 
-def _span(figure: Interval) -> str:
+def _span(figure: Interval, sign: str = "") -> str:
     if figure.low is None or figure.high is None:
-        return f"{figure.value:.4f} {'':17}"
-    return f"{figure.value:.4f} [{figure.low:.4f}, {figure.high:.4f}]"
+        return f"{figure.value:{sign}.4f}"
+    return f"{figure.value:{sign}.4f} [{figure.low:{sign}.4f}, {figure.high:{sign}.4f}]"
 
 
 def _short(figure: Interval) -> str:
@@ -147,12 +167,6 @@ def _short(figure: Interval) -> str:
     return f"{figure.value:.4f} ±{(figure.high - figure.low) / 2:.4f}"
 
 
-def _change(difference: Interval) -> str:
-    if difference.low is None or difference.high is None:
-        return f"{difference.value:+.4f} {'':19}"
-    return f"{difference.value:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"
-
-
-def _bar(share: float, width: int = 16) -> str:
+def _bar(share: float, width: int) -> str:
     eighths = round(min(max(share, 0.0), 1.0) * width * 8)
     return "█" * (eighths // 8) + ("" if eighths % 8 == 0 else " ▏▎▍▌▋▊▉"[eighths % 8])

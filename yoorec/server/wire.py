@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from yoorec.config.scenario import ServeSettings
 from yoorec.errors import RequestError, nearest
+from yoorec.scene import SceneRequest, SessionPlay
 
 __all__ = [
     "Answer",
@@ -24,10 +25,12 @@ __all__ = [
     "Item",
     "Play",
     "Recommend",
-    "Refusal",
+    "RefusalError",
     "check_limits",
     "encode",
+    "error_body",
     "read_request",
+    "scene_request",
     "unknown_scene",
 ]
 
@@ -35,6 +38,7 @@ _EARLIEST_MS = -62_135_596_800_000
 _LATEST_MS = 253_402_300_799_999
 _LONGEST_ID = 256
 _LONGEST_ECHO = 80
+_PLAY = "play"
 
 Id = Annotated[str, Meta(min_length=1, max_length=_LONGEST_ID)]
 Time = Annotated[
@@ -45,16 +49,25 @@ SceneName = Annotated[
 ]
 UserId = Annotated[Id | None, Meta(description="Unknown and missing users are answered as cold starts.")]
 ItemId = Annotated[Id | None, Meta(description="The main item: the video on the page.")]
-K = Annotated[int, Meta(ge=1, le=2**31 - 1, description="Items wanted; the scenario's slate where left out.", examples=[10])]
+K = Annotated[
+    int, Meta(ge=1, le=2**31 - 1, description="Items wanted; the scenario's slate where left out.", examples=[10])
+]
 Now = Annotated[Time, Meta(description="The request's time; only under serve.allow_time.")]
 Explain = Annotated[bool, Meta(description="Answer with the ledger and the time of each stage.")]
 
 
+encode = msgspec.json.Encoder().encode
+"""Value to JSON bytes; a float that is not finite becomes null."""
+
+
 class Play(Struct, forbid_unknown_fields=True, frozen=True, gc=False):
-    """One play of this visit."""
+    """One play of this visit; the same fields as `yoorec.scene.SessionPlay`, so that it can stand for one."""
 
     item_id: Id
-    time: Time
+    time: Annotated[
+        Time | None, Meta(description="Without one, the play counts as made with the play before it in the list.")
+    ] = None
+    event: Annotated[Id, Meta(description="The type of the event, one that the scenario weighs.")] = _PLAY
 
 
 Session = Annotated[
@@ -92,7 +105,8 @@ class Answer(Struct, forbid_unknown_fields=True):
     scenario_hash: Annotated[str, Meta(description="16 hex digits over everything that decides a list.")]
     items: list[Item]
     degraded: Annotated[
-        list[str], Meta(description="Triggers that were left out because they failed or were late, each with its reason.")
+        list[str],
+        Meta(description="Triggers left out because they failed or were late, each with its reason."),
     ]
     ledger: Annotated[
         list[dict[str, Any]] | UnsetType,
@@ -119,8 +133,13 @@ class ErrorBody(Struct):
     error: ErrorReport
 
 
-class Refusal(RequestError):
-    """A request that can't be taken: the status it is answered with, the field, what was found and what is accepted."""
+def error_body(message: str, **report: Any) -> bytes:
+    """The JSON of an ErrorReport."""
+    return encode(ErrorBody(ErrorReport(message, **report)))
+
+
+class RefusalError(RequestError):
+    """A request that can't be taken: the field, what was found, what is accepted, and the status to answer with."""
 
     def __init__(self, field: str, message: str, accepted: Any = None, status: int = 400, near: str = "") -> None:
         super().__init__(field, message)
@@ -131,12 +150,10 @@ class Refusal(RequestError):
 
     def body(self) -> bytes:
         """The JSON answer."""
-        return encode(ErrorBody(ErrorReport(self.message, self.field, self.accepted, self.near)))
+        return error_body(self.message, field=self.field, accepted=self.accepted, nearest=self.near)
 
 
-_encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Recommend)
-encode = _encoder.encode
 
 _ID = f"a string of 1 to {_LONGEST_ID} characters"
 _TIME = "an integer: milliseconds since the epoch, years 1 to 9999"
@@ -145,10 +162,11 @@ _ACCEPTED: dict[str, Any] = {
     "scene": _ID,
     "user_id": f"{_ID}, or null",
     "item_id": f"{_ID}, or null",
-    "session": "a list of item ids or of {item_id, time}, newest first",
-    "session[]": "an item id, or {item_id, time}",
+    "session": "a list of item ids or of {item_id, time, event}, newest first",
+    "session[]": "an item id, or {item_id, time, event}",
     "session[].item_id": _ID,
-    "session[].time": _TIME,
+    "session[].time": f"{_TIME}; or null",
+    "session[].event": _ID,
     "k": "an integer, at least 1",
     "time": _TIME,
     "explain": "true or false",
@@ -170,20 +188,20 @@ _INDEX = re.compile(r"\[\d+\]")
 
 
 def read_request(body: bytes) -> Recommend:
-    """Decode and check a body, all but the limits of its scene. Raises Refusal naming the field."""
+    """Decode and check a body, all but the limits of its scene. Raises RefusalError naming the field."""
     try:
         request = _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _explained(error) from None
     # Decoders take the last of two equal keys in silence. Each key and string adds two quotes to the body, so a count
-    # that is higher than what was decoded tells; with an escape in the body quotes tell nothing, and pairs are compared.
+    # above what was decoded tells; with an escape in the body quotes tell nothing, and the keys are compared.
     if b"\\" in body or body.count(b'"') != _quotes(request):
         _refuse_repeated_keys(body)
     return request
 
 
 def _quotes(request: Recommend) -> int:
-    """Quotes in a body that spells `request` without escapes, each key once."""
+    """Quotes in a body that spells `request` without escapes, each key once; too few at worst, never too many."""
     quotes = 0
     for value in (request.scene, request.user_id, request.item_id):
         if value is not UNSET:
@@ -194,7 +212,10 @@ def _quotes(request: Recommend) -> int:
     if request.session is not UNSET:
         quotes += 2
         for play in request.session:
-            quotes += 2 if type(play) is str else 6
+            if type(play) is Play:
+                quotes += 4 + 2 * (play.time is not None) + 4 * (play.event is not _PLAY)
+            else:
+                quotes += 2
     return quotes
 
 
@@ -203,7 +224,7 @@ def _refuse_repeated_keys(body: bytes) -> None:
         found: dict[str, Any] = {}
         for key, value in pairs:
             if key in found:
-                raise Refusal(key, f"'{key}' stands twice in one object", "each key at most once")
+                raise RefusalError(key, f"'{key}' stands twice in one object", "each key at most once")
             found[key] = value
         return found
 
@@ -213,41 +234,55 @@ def _refuse_repeated_keys(body: bytes) -> None:
 def check_limits(request: Recommend, settings: ServeSettings) -> None:
     """Refuse what the scene's `serve` settings don't allow, and times that rise within the session."""
     if request.k is not UNSET and request.k > settings.max_k:
-        raise Refusal("k", f"{request.k} is too many", f"an integer from 1 to {settings.max_k}")
+        raise RefusalError("k", f"{request.k} is too many", f"an integer from 1 to {settings.max_k}")
     if request.time is not UNSET and not settings.allow_time:
-        raise Refusal(
-            "time", "'time' is not accepted here", "the server's own clock, unless serve.allow_time is true"
-        )
+        raise RefusalError("time", "'time' is not accepted here", "nothing, unless serve.allow_time is true")
     if request.session is not UNSET:
         if len(request.session) > settings.max_session:
-            raise Refusal(
+            raise RefusalError(
                 "session", f"{len(request.session)} plays are too many", f"at most {settings.max_session} plays"
             )
         last = _LATEST_MS
         for place, play in enumerate(request.session):
-            if type(play) is Play:
+            if type(play) is Play and play.time is not None:
                 if play.time > last:
-                    raise Refusal(
-                        f"session[{place}].time", f"{play.time} is later than the play before it, {last}", "newest first"
+                    raise RefusalError(
+                        f"session[{place}].time",
+                        f"{play.time} is later than the play before it, {last}",
+                        "newest first",
                     )
                 last = play.time
 
 
-def unknown_scene(name: str, served: Sequence[str]) -> Refusal:
+def scene_request(request: Recommend) -> SceneRequest:
+    """What the scene is asked."""
+    session: list[Play] = []
+    if request.session is not UNSET:
+        session = [Play(play) if type(play) is str else play for play in request.session]  # type: ignore[misc]
+    return SceneRequest(
+        None if request.user_id is UNSET else request.user_id,
+        None if request.item_id is UNSET else request.item_id,
+        cast(list[SessionPlay], session),
+        None if request.k is UNSET else request.k,
+        None if request.time is UNSET else request.time,
+    )
+
+
+def unknown_scene(name: str, served: Sequence[str]) -> RefusalError:
     """The refusal of a scene that is not served."""
-    return Refusal(
+    return RefusalError(
         "scene", f"'{_clipped(name)}' is not served here", sorted(served), near=nearest(name, served) or ""
     )
 
 
-def _explained(error: Exception) -> Refusal:
+def _explained(error: Exception) -> RefusalError:
     """Say in the API's words what msgspec found."""
     if isinstance(error, UnicodeDecodeError):
-        return Refusal("body", "the body is not UTF-8", _ACCEPTED["body"])
+        return RefusalError("body", "the body is not UTF-8", _ACCEPTED["body"])
     if isinstance(error, RecursionError):
-        return Refusal("body", "the body is nested too deeply", _ACCEPTED["body"])
+        return RefusalError("body", "the body is nested too deeply", _ACCEPTED["body"])
     if not isinstance(error, msgspec.ValidationError):
-        return Refusal("body", f"the body is not JSON: {error}", _ACCEPTED["body"])
+        return RefusalError("body", f"the body is not JSON: {error}", _ACCEPTED["body"])
     match = _AT.match(str(error))
     what, path = (match["what"], match["path"] or "") if match else (str(error), "")
     kind = _INDEX.sub("[]", path)
@@ -257,13 +292,13 @@ def _explained(error: Exception) -> Refusal:
         where = f"{path}.{name}" if path else name
         keys = _KEYS.get(kind, ())
         if named["how"] == "missing required":
-            return Refusal(where, "is missing", _ACCEPTED.get(f"{kind}.{name}"))
-        return Refusal(where, f"'{name}' is not accepted here", sorted(keys), near=nearest(name, keys) or "")
+            return RefusalError(where, "is missing", _ACCEPTED.get(f"{kind}.{name}"))
+        return RefusalError(where, f"'{name}' is not accepted here", sorted(keys), near=nearest(name, keys) or "")
     accepted = _ACCEPTED.get(kind or "body")
     found = _FOUND.search(what)
     if found:
-        return Refusal(path or "body", f"found {_WORDS.get(found[1], found[1])}", accepted)
-    return Refusal(path or "body", "has the wrong length" if "of length" in what else "is out of range", accepted)
+        return RefusalError(path or "body", f"found {_WORDS.get(found[1], found[1])}", accepted)
+    return RefusalError(path or "body", "has the wrong length" if "of length" in what else "is out of range", accepted)
 
 
 def _clipped(text: str) -> str:

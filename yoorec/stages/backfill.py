@@ -22,13 +22,12 @@ __all__ = ["Backfill"]
 class Backfill:
     """A request with fewer than `k` rows is filled from the trigger `from`.
 
-    The trigger is asked for 2k candidates, then 4k, 8k, ... until the request holds k rows or the trigger
-    gives no more than the time before.
-    What it gives and the request does not hold is put behind the rows that are there, and every earlier rule
-    runs again over the longer list. Rows that were there keep their columns. A row put behind them has the
-    trigger's score and rank as its only source, NaN for `merge_score` (no merge saw it), and for `score` the
-    lowest finite score of the rows that were there (0 without any) less 1 for the first, less 2 for the
-    second, and so on, so that scores stay finite and never rise. A request that is not short is not touched.
+    The trigger is asked for 2k candidates, then 4k, 8k, ... until the request holds k rows or the trigger gives no more
+    than the time before. What it gives and the request does not hold is put behind the rows that are there, and every
+    earlier rule runs again over the longer list. Rows that were there keep their columns. A row put behind them has the
+    trigger's score and rank as its only source, NaN for `merge_score` (no merge saw it), and for `score` the lowest
+    finite score of the rows that were there (0 without any) less 1 for the first, less 2 for the second, and so on:
+    finite, and below theirs. A request that is not short is not touched.
     """
 
     def __init__(self, config: BackfillConfig, catalogue: Catalogue) -> None:

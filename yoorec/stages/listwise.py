@@ -11,10 +11,7 @@ import numpy.typing as npt
 from yoorec.ragged import compiled
 from yoorec.stages.normalise import normalised, trigger_scales
 
-__all__ = ["FEATURES", "ListwiseFit", "fit_listwise", "score_rows"]
-
-FEATURES = ("score", "place", "recalled")
-"""What a trigger says of a row it recalled: normalised score, 1 / (1 + rank), and 1; all 0 of other rows."""
+__all__ = ["ListwiseFit", "fit_listwise", "score_rows"]
 
 _STEPS = 100
 _ENOUGH = 1e-12
@@ -22,7 +19,7 @@ _ENOUGH = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class ListwiseFit:
-    """Weights float64 [T, 3], the requests they were learned on, and the mean loss before and after."""
+    """Weights float64 [T + 1] (last: seen), the requests they were learned on, and the mean loss before and after."""
 
     weights: npt.NDArray[np.float64]
     requests: int
@@ -35,11 +32,15 @@ def score_rows(
     offsets: npt.NDArray[np.int64],
     source_score: npt.NDArray[np.float32],
     source_rank: npt.NDArray[np.int32],
+    seen: npt.NDArray[np.bool_],
     weights: npt.NDArray[np.float64],
     by_rank: bool,
 ) -> npt.NDArray[np.float32]:
-    """float32 [N]: the sum over triggers, in order, of weights [T, 3] x `FEATURES`, in double precision."""
-    triggers = len(weights)
+    """float32 [N]: the sum over triggers, in order, of weight x normalised score, and the last weight where seen.
+
+    seen: bool [N], or [0] where nothing counts as seen. weights: float64 [T + 1]. The sum is in double precision.
+    """
+    triggers = len(weights) - 1
     best = np.empty(triggers, np.float64)
     depth = np.empty(triggers, np.float64)
     out = np.empty(len(source_score), np.float32)
@@ -49,11 +50,9 @@ def score_rows(
         for row in range(start, stop):
             total = 0.0
             for t in range(triggers):
-                rank = source_rank[row, t]
-                if rank >= 0:
-                    total += weights[t, 0] * normalised(source_score[row, t], rank, best[t], depth[t])
-                    total += weights[t, 1] / (1.0 + rank)
-                    total += weights[t, 2]
+                total += weights[t] * normalised(source_score[row, t], source_rank[row, t], best[t], depth[t])
+            if len(seen) and seen[row]:
+                total += weights[triggers]
             out[row] = total
     return out
 
@@ -63,73 +62,65 @@ def _derivatives(
     offsets: npt.NDArray[np.int64],
     source_score: npt.NDArray[np.float32],
     source_rank: npt.NDArray[np.int32],
+    seen: npt.NDArray[np.bool_],
     label: npt.NDArray[np.float32],
     weights: npt.NDArray[np.float64],
     by_rank: bool,
 ) -> tuple[int, float, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Requests with a positive; over them the summed loss, its gradient [3T] and its Hessian's upper half."""
-    triggers = len(weights)
-    size = 3 * triggers
+    """Requests with a positive; over them the summed loss, its gradient [T + 1] and its Hessian's upper half."""
+    triggers = len(weights) - 1
+    size = triggers + 1
     longest = 0
     for b in range(len(offsets) - 1):
         longest = max(longest, offsets[b + 1] - offsets[b])
     best = np.empty(triggers, np.float64)
     depth = np.empty(triggers, np.float64)
+    x = np.empty((longest, size), np.float64)
     chance = np.empty(longest, np.float64)
     mean = np.empty(size, np.float64)
-    active = np.empty(size, np.int64)
-    x = np.empty(size, np.float64)
     gradient = np.zeros(size, np.float64)
     hessian = np.zeros((size, size), np.float64)
     loss = 0.0
     requests = 0
     for b in range(len(offsets) - 1):
-        start, stop = offsets[b], offsets[b + 1]
+        start, n = offsets[b], offsets[b + 1] - offsets[b]
         positives = 0.0
-        for row in range(start, stop):
-            positives += label[row]
+        for i in range(n):
+            positives += label[start + i]
         if positives <= 0.0:
             continue
         requests += 1
-        trigger_scales(source_score, source_rank, start, stop, by_rank, best, depth)
+        trigger_scales(source_score, source_rank, start, start + n, by_rank, best, depth)
         highest = -np.inf
-        for row in range(start, stop):
+        for i in range(n):
+            row = start + i
             total = 0.0
             for t in range(triggers):
-                rank = source_rank[row, t]
-                if rank >= 0:
-                    total += weights[t, 0] * normalised(source_score[row, t], rank, best[t], depth[t])
-                    total += weights[t, 1] / (1.0 + rank) + weights[t, 2]
-            chance[row - start] = total
+                x[i, t] = normalised(source_score[row, t], source_rank[row, t], best[t], depth[t])
+                total += weights[t] * x[i, t]
+            x[i, triggers] = 1.0 if seen[row] else 0.0
+            total += weights[triggers] * x[i, triggers]
+            chance[i] = total
             highest = max(highest, total)
             loss -= label[row] / positives * total
         mass = 0.0
-        for i in range(stop - start):
+        for i in range(n):
             chance[i] = np.exp(chance[i] - highest)
             mass += chance[i]
         loss += np.log(mass) + highest
         mean[:] = 0.0
-        for row in range(start, stop):
-            p = chance[row - start] / mass
-            count = 0
-            for t in range(triggers):
-                rank = source_rank[row, t]
-                if rank >= 0:
-                    x[count] = normalised(source_score[row, t], rank, best[t], depth[t])
-                    x[count + 1] = 1.0 / (1.0 + rank)
-                    x[count + 2] = 1.0
-                    for f in range(3):
-                        active[count + f] = 3 * t + f
-                    count += 3
-            wanted = label[row] / positives
-            for i in range(count):
-                mean[active[i]] += p * x[i]
-                gradient[active[i]] += (p - wanted) * x[i]
-                for j in range(i, count):
-                    hessian[active[i], active[j]] += p * x[i] * x[j]
-        for i in range(size):
-            for j in range(i, size):
-                hessian[i, j] -= mean[i] * mean[j]
+        for i in range(n):
+            p = chance[i] / mass
+            surplus = p - label[start + i] / positives
+            for f in range(size):
+                if x[i, f] != 0.0:
+                    mean[f] += p * x[i, f]
+                    gradient[f] += surplus * x[i, f]
+                    for g in range(f, size):
+                        hessian[f, g] += p * x[i, f] * x[i, g]
+        for f in range(size):
+            for g in range(f, size):
+                hessian[f, g] -= mean[f] * mean[g]
     return requests, loss, gradient, hessian
 
 
@@ -137,33 +128,26 @@ def fit_listwise(
     offsets: npt.NDArray[np.int64],
     source_score: npt.NDArray[np.float32],
     source_rank: npt.NDArray[np.int32],
+    seen: npt.NDArray[np.bool_],
     label: npt.NDArray[np.float32],
     by_rank: bool,
     ridge: float,
     progress: Callable[..., None],
 ) -> ListwiseFit | None:
-    """Weights [T, 3] that minimise the mean loss + ridge / 2 x the sum of their squares; None without a
-    positive.
+    """Weights [T + 1] that minimise the mean loss + ridge / 2 x the sum of their squares; None without a positive.
 
-    The loss of a request is the cross-entropy between its positives (each with the same chance) and the
-    softmax of its candidates' scores: the top-one form of ListNet (Z. Cao, T. Qin, T.-Y. Liu, M.-F. Tsai, H.
-    Li: Learning to Rank: From Pairwise Approach to Listwise Approach, ICML 2007). It is convex in the
-    weights, so Newton's method with halved steps ends at the one minimum. Requests without a positive say
-    nothing about an order and are left out.
+    The loss of a request is the cross-entropy between its positives (each with the same chance) and the softmax of its
+    candidates' scores: the top-one form of ListNet (Z. Cao, T. Qin, T.-Y. Liu, M.-F. Tsai, H. Li: Learning to Rank:
+    From Pairwise Approach to Listwise Approach, ICML 2007). It is convex in the weights, so Newton's method with halved
+    steps ends at the one minimum. Requests without a positive say nothing about an order and are left out.
     """
-    triggers = source_score.shape[1]
-    weights = np.zeros((triggers, 3), np.float64)
+    weights = np.zeros(source_score.shape[1] + 1, np.float64)
 
-    def look(
-        at: npt.NDArray[np.float64],
-    ) -> tuple[int, float, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        requests, loss, gradient, upper = _derivatives(offsets, source_score, source_rank, label, at, by_rank)
-        if requests == 0:
-            return 0, 0.0, gradient, upper
-        flat = at.ravel()
-        hessian = (upper + np.triu(upper, 1).T) / requests + ridge * np.eye(len(flat))
-        penalty = 0.5 * ridge * float(np.sum(flat * flat))
-        return requests, loss / requests + penalty, gradient / requests + ridge * flat, hessian
+    def look(at: npt.NDArray[np.float64]) -> tuple[int, float, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        requests, loss, gradient, upper = _derivatives(offsets, source_score, source_rank, seen, label, at, by_rank)
+        count = max(requests, 1)
+        hessian = (upper + np.triu(upper, 1).T) / count + ridge * np.eye(len(at))
+        return requests, loss / count + _penalty(at, ridge), gradient / count + ridge * at, hessian
 
     requests, value, gradient, hessian = look(weights)
     if requests == 0:
@@ -177,7 +161,7 @@ def fit_listwise(
             break
         length = 1.0
         while length > 1e-8:
-            trial = weights - length * direction.reshape(triggers, 3)
+            trial = weights - length * direction
             _, new_value, new_gradient, new_hessian = look(trial)
             if new_value <= value - 1e-4 * length * gain:
                 break
@@ -185,4 +169,8 @@ def fit_listwise(
         else:
             break  # no step lowers the loss any more: it is flat to the last bit
         weights, value, gradient, hessian = trial, new_value, new_gradient, new_hessian
-    return ListwiseFit(weights, requests, before, value - 0.5 * ridge * float(np.sum(weights * weights)))
+    return ListwiseFit(weights, requests, before, value - _penalty(weights, ridge))
+
+
+def _penalty(weights: npt.NDArray[np.float64], ridge: float) -> float:
+    return 0.5 * ridge * float(np.sum(weights * weights))

@@ -1,4 +1,4 @@
-"""Scores of different triggers on one scale, within each request; for use inside other kernels."""
+"""Scores of different triggers on one scale, within each request."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from yoorec.ragged import compiled
 
-__all__ = ["normalised", "trigger_scales"]
+__all__ = ["normalised", "normalised_rows", "trigger_scales"]
 
 
 @compiled
@@ -20,7 +20,7 @@ def trigger_scales(
     best: npt.NDArray[np.float64],
     depth: npt.NDArray[np.float64],
 ) -> None:
-    """Fill best and depth, float64 [T], for the request that owns rows start:stop.
+    """Fill best and depth, float64 [T], for the request that owns rows start:stop; for use inside other kernels.
 
     best[t]:  trigger t's best finite score among the rows; 0 where it has none above 0, or where `by_rank`.
     depth[t]: 1 + its highest rank among the rows.
@@ -52,3 +52,25 @@ def normalised(score: np.float32, rank: int, best: float, depth: float) -> float
             return 0.0
         return np.float64(score) / best
     return (depth - rank) / depth
+
+
+@compiled
+def normalised_rows(
+    offsets: npt.NDArray[np.int64],
+    source_score: npt.NDArray[np.float32],
+    source_rank: npt.NDArray[np.int32],
+    by_rank: bool,
+) -> npt.NDArray[np.float32]:
+    """float32 [N, T]: every trigger's normalised score of every row, NaN where it did not recall the row."""
+    triggers = source_score.shape[1]
+    best = np.empty(triggers, np.float64)
+    depth = np.empty(triggers, np.float64)
+    out = np.full(source_score.shape, np.nan, np.float32)
+    for b in range(len(offsets) - 1):
+        start, stop = offsets[b], offsets[b + 1]
+        trigger_scales(source_score, source_rank, start, stop, by_rank, best, depth)
+        for row in range(start, stop):
+            for t in range(triggers):
+                if source_rank[row, t] >= 0:
+                    out[row, t] = normalised(source_score[row, t], source_rank[row, t], best[t], depth[t])
+    return out

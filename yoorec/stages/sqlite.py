@@ -68,11 +68,11 @@ class SqliteProfiles:
         item = plays.item[order].astype("<i4")
         time = plays.time[order].astype("<i8")
         weight = plays.weight[order].astype("<f4")
-        starts = np.flatnonzero(np.r_[True, user[1:] != user[:-1]]) if len(user) else np.empty(0, np.int64)
+        users, starts = np.unique(user, return_index=True)
+        bounds = [*starts.tolist(), len(user)]
 
         def rows() -> Iterator[tuple[int, memoryview, memoryview, memoryview]]:
-            stops = [*starts[1:].tolist(), len(user)]
-            for start, stop, who in zip(starts.tolist(), stops, user[starts].tolist(), strict=True):
+            for who, start, stop in zip(users.tolist(), bounds[:-1], bounds[1:], strict=True):
                 yield who, item[start:stop].data, time[start:stop].data, weight[start:stop].data
 
         meta = {

@@ -74,6 +74,7 @@ def write_tables(folder: Path, log: EventLog) -> dict[str, str]:
         "item_id": catalogue.items.decode(log.item),
         "time": log.time,
         "event": [log.events[code] for code in log.event.tolist()],
+        "session_id": [str(number) for number in log.session.tolist()],
         "watch_s": pa.array(log.watch_s, from_pandas=True),
     }
     tables = {

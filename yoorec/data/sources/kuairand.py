@@ -97,7 +97,7 @@ class KuaiRandSource:
                     Column("author", "author_id", "text", required=True),
                     Column("tags", "tag", "tags", required=True, separator=","),
                     Column("duration_ms", "video_duration", "amount", required=True),
-                    Column("uploaded", "upload_dt", "time", unit="iso"),
+                    Column("uploaded", "upload_dt", "date", unit="iso"),
                 ],
                 max_bad=self._config.max_bad,
                 keep_rest=True,

@@ -37,7 +37,7 @@ ITEM_COLUMNS: dict[str, ColumnKind] = {
     "category": "text",
     "author": "text",
     "duration_s": "amount",
-    "published_at": "time",
+    "published_at": "date",
     "cover": "text",
 }
 """Columns of items that have a meaning; any others are kept as they are."""

@@ -136,7 +136,7 @@ class Policy:
     def liking(self, user: Int64, item: Int64) -> Float64:
         """How much above the average a viewer likes a video's topic, float64 in [-2, 2]."""
         share = self._viewers.taste[user, self._videos.topic[item]] * self._viewers.taste.shape[1]
-        return np.clip(np.log(share), -2.0, 2.0)
+        return np.asarray(np.clip(np.log(share), -2.0, 2.0), np.float64)
 
 
 def _logistic(value: Float64) -> Float64:

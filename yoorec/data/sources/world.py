@@ -29,7 +29,7 @@ _TOPIC_WORDS = {
     "history": "empire legion senate castle knight siege pharaoh pyramid tomb ship voyage harbour",
     "fashion": "dress silk hem sneaker sole lace makeup blush liner denim jacket vintage",
     "fitness": "squat barbell rack yoga stretch breath marathon pace sprint plank core crunch",
-    "cars": "engine turbo piston wheel alloy tyre rally gravel dust battery charger range",
+    "cars": "engine turbo piston chrome alloy tyre rally gravel dust battery charger range",
     "garden": "rose petal thorn tomato seed soil bonsai prune pot lawn mower hedge",
     "comedy": "prank sketch laugh standup joke crowd parody trailer spoof blooper outtake fail",
     "crafts": "origami paper fold knitting yarn needle pottery clay kiln carving wood chisel",

@@ -23,4 +23,4 @@ class HitRate:
 
     def per_request(self, hit: npt.NDArray[np.bool_], truths: npt.NDArray[np.int64], k: int) -> npt.NDArray[np.float64]:
         """float64 [B] in {0, 1} from hit bool [B, k]."""
-        return hit[:, :k].any(axis=1).astype(np.float64)
+        return np.asarray(hit[:, :k].any(axis=1), np.float64)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Gt
 
 from yoorec.config.types import Count, Duration, Share, duration_ms
 
@@ -13,9 +16,9 @@ __all__ = ["ItemCFConfig"]
 class ItemCFConfig:
     """How similar items are learned from co-plays, and how they are recalled."""
 
-    neighbors: Count = 100
+    neighbors: Count = 200
     """Similar items kept per item, the best ones."""
-    half_life: Duration | None = duration_ms("10m")
+    half_life: Annotated[Duration, Gt(0)] | None = duration_ms("10m")
     """Time between two plays of a user at which their pair counts half; null counts every pair fully."""
     damp_users: bool = True
     """Divide a user's pairs by log(1 + items the user played), so that heavy users don't drown the rest."""

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from numba import njit, types
 
 from yoorec.ragged import top_of_dense
+from yoorec_itemcf.prefetch import prefetch
 
 __all__ = ["FARTHEST", "Places", "Rows", "by_item", "by_user", "similar"]
 
@@ -22,6 +23,13 @@ FARTHEST = 100
 
 _SPAN = 20.0
 """Half-lives that a segment of a row spans, at most, so that the decay across it and its inverse are ordinary floats."""
+
+_LINE = 16
+"""Entries of 4 bytes in a cache line."""
+
+DENSE = 0.5
+_AHEAD = 128
+"""Entries of a walk that are asked for in advance; the processor sees by itself how a longer run goes on."""
 
 _FAINTEST = np.float32(2.0**-FARTHEST)
 
@@ -39,13 +47,16 @@ _i32, _i64 = _column(types.int32), _column(types.int64)
 class Rows(NamedTuple):
     """N kept plays in rows by user, oldest first, each row cut into segments of at most 20 half-lives.
 
-    item: uint32 [N]. fall: float32 [N], decay from the segment's first play to this one. rise: float32 [N], 1 / fall.
+    item: uint32 [N], the item's number, 0 the most played one: totals that are added to most often lie together.
+    name: int32 [I], the item of a number.
+    fall: float32 [N], decay from the segment's first play to this one. rise: float32 [N], 1 / fall.
     segment: int32 [N]. start: int64 [S + 1], segment s holds places start[s]:start[s + 1].
     link: float32 [S + 1], decay from the first play of segment s - 1 to that of s; 0 where a row begins, and at S.
     damp: float32 [S], what a pair of the segment's user counts.
     """
 
     item: U32
+    name: I32
     fall: F32
     rise: F32
     segment: I32
@@ -55,7 +66,7 @@ class Rows(NamedTuple):
 
 
 class Places(NamedTuple):
-    """Where the plays of item i stand in the rows: place[offsets[i]:offsets[i + 1]].
+    """Where the plays of item i (not its number) stand in the rows: place[offsets[i]:offsets[i + 1]].
 
     offsets: int64 [I + 1]. place: int64 [N]. cost: int64 [I], pairs that a walk from the item's plays may meet.
     """
@@ -67,6 +78,7 @@ class Places(NamedTuple):
 
 _rows_columns = (
     types.uint32[::1],
+    types.int32[::1],
     types.float32[::1],
     types.float32[::1],
     types.int32[::1],
@@ -80,14 +92,19 @@ _places = types.NamedUniTuple(types.int64[::1], 3, Places)  # one dtype througho
 
 
 @njit(
-    types.Tuple(_rows_columns)(_i32, _i32, _i64, types.int64, types.int64, types.int64, types.float64, types.boolean),
+    types.Tuple(_rows_columns)(
+        _i32, _i32, _i64, types.int32[::1], types.int64, types.int64, types.float64, types.boolean
+    ),
     cache=True,
     nogil=True,
 )
 def _by_user(
-    user: I32, item: I32, time: I64, users: int, items: int, most: int, half_life: float, damped: bool
-) -> tuple[U32, F32, F32, I32, I64, F32, F32]:
-    total = len(user)
+    user: I32, item: I32, time: I64, name: I32, users: int, most: int, half_life: float, damped: bool
+) -> tuple[U32, I32, F32, F32, I32, I64, F32, F32]:
+    total, items = len(user), len(name)
+    number = np.empty(items, np.uint32)
+    for i in range(items):
+        number[name[i]] = i
     begin = np.zeros(users + 1, np.int64)
     for n in range(total):
         begin[user[n] + 1] += 1
@@ -100,7 +117,7 @@ def _by_user(
     place = begin[:users].copy()
     for n in range(total):
         u = user[n]
-        row_item[place[u]] = item[n]
+        row_item[place[u]] = number[item[n]]
         row_time[place[u]] = time[n]
         place[u] += 1
     last_user = np.full(items, -1, np.int32)
@@ -145,6 +162,7 @@ def _by_user(
     link[s] = 0.0
     return (
         row_item[:end],
+        name,
         fall[:end],
         rise[:end],
         segment[:end],
@@ -161,15 +179,16 @@ def by_user(
 
     half_life: ms, 0 for none. damped: a pair counts 1 / log(1 + the row's length), else 1.
     """
-    return Rows(*_by_user(user, item, time, users, items, most, half_life, damped))
+    name = np.argsort(-np.bincount(item, minlength=items), kind="stable").astype(np.int32)
+    return Rows(*_by_user(user, item, time, name, users, most, half_life, damped))
 
 
-@njit(types.Tuple(_places_columns)(_rows, types.int64), cache=True, nogil=True)
-def _by_item(rows: Rows, items: int) -> tuple[I64, I64, I64]:
-    total = len(rows.item)
+@njit(types.Tuple(_places_columns)(_rows), cache=True, nogil=True)
+def _by_item(rows: Rows) -> tuple[I64, I64, I64]:
+    total, items = len(rows.item), len(rows.name)
     offsets = np.zeros(items + 1, np.int64)
     for p in range(total):
-        offsets[rows.item[p] + 1] += 1
+        offsets[rows.name[rows.item[p]] + 1] += 1
     for i in range(items):
         offsets[i + 1] += offsets[i]
     place = np.empty(total, np.int64)
@@ -180,7 +199,7 @@ def _by_item(rows: Rows, items: int) -> tuple[I64, I64, I64]:
         if rows.link[s + 1] == 0.0:
             begin, end = rows.start[row], rows.start[s + 1]
             for p in range(begin, end):
-                i = rows.item[p]
+                i = rows.name[rows.item[p]]
                 place[filled[i]] = p
                 filled[i] += 1
                 cost[i] += end - begin - 1
@@ -188,9 +207,9 @@ def _by_item(rows: Rows, items: int) -> tuple[I64, I64, I64]:
     return offsets, place, cost
 
 
-def by_item(rows: Rows, items: int) -> Places:
-    """Where each of `items` items stands in the rows."""
-    return Places(*_by_item(rows, items))
+def by_item(rows: Rows) -> Places:
+    """Where each item stands in the rows."""
+    return Places(*_by_item(rows))
 
 
 @njit(nogil=True, cache=True)
@@ -215,11 +234,23 @@ def _add(
         return count
     for p in range(np.uint64(start), np.uint64(end)):
         j = item[p]
-        if total[j] == 0.0:
-            touched[count] = j
-            count += 1
+        touched[count] = j  # without a branch, which nothing could predict; kept only if the item is new
+        count += total[j] == 0.0
         total[j] += value * decay[p]
     return count
+
+
+@njit(nogil=True, cache=True)
+def _fetch(rows: Rows, p: int) -> None:
+    """Ask for the memory that the walk from p begins with; rows lie far apart, so a walk would wait for it."""
+    own = rows.segment[p]
+    start, end = rows.start[own], rows.start[own + 1]
+    for q in range(start, min(p, start + _AHEAD), _LINE):
+        prefetch(rows.item, q)
+        prefetch(rows.rise, q)
+    for q in range(p, min(end, p + _AHEAD), _LINE):
+        prefetch(rows.item, q)
+        prefetch(rows.fall, q)
 
 
 @njit(nogil=True, cache=True)
@@ -256,6 +287,54 @@ def _walk(rows: Rows, p: int, dense: bool, total: F32, touched: I32, count: int)
     return count
 
 
+class _Best(NamedTuple):
+    """Scratch in which the best of one item's totals are found.
+
+    score: float32 [I], by item. item: int32 [4 K], kept so far. last: float32 [K]. keys: uint64 [4 K].
+    """
+
+    score: F32
+    item: I32
+    last: F32
+    keys: npt.NDArray[np.uint64]
+
+
+@njit(nogil=True, cache=True)
+def _take(
+    name: I32,
+    dense: bool,
+    total: F32,
+    touched: I32,
+    count: int,
+    scale: F32,
+    own: np.float32,
+    best: _Best,
+    out_item: I32,
+    out_score: F32,
+) -> int:
+    """Write the K best of own * scale * total, ties by item, and set all totals to 0. Returns their number.
+
+    Most totals are looked at once: only those not below the K-th best of an earlier round are kept, and each time the
+    scratch is full another round leaves K of them.
+    """
+    room, neighbors = len(best.item), len(best.last)
+    kept, bar = 0, np.float32(1e-45)  # the smallest number above 0: totals of 0 are not listed
+    for n in range(len(total) if dense else count):
+        m = n if dense else touched[n]
+        score = total[m] * (own * scale[m])
+        total[m] = 0.0
+        if score >= bar:
+            if kept == room:
+                kept = top_of_dense(best.item, kept, best.score, neighbors, best.keys, best.item, best.last)
+                bar = best.last[neighbors - 1]
+                if score < bar:
+                    continue
+            best.item[kept] = name[m]
+            best.score[name[m]] = score
+            kept += 1
+    return top_of_dense(best.item, kept, best.score, neighbors, best.keys, out_item, out_score)
+
+
 @njit(
     types.Tuple((types.int64[::1], types.int32[::1], types.float32[::1]))(
         types.int64, types.int64, _rows, _places, types.int64, types.boolean
@@ -278,26 +357,30 @@ def similar(
     out_item = np.empty(room, np.int32)
     out_score = np.empty(room, np.float32)
     total = np.zeros(items, np.float32)
-    touched = np.empty(items, np.int32)
-    keys = np.empty(items, np.uint64)
+    touched = np.empty(items + 1, np.int32)
     scale = np.empty(items, np.float32)
-    for i in range(items):
-        scale[i] = 1.0 / np.sqrt(np.float64(max(places.offsets[i + 1] - places.offsets[i], 1)))
+    for m in range(items):
+        players = places.offsets[rows.name[m] + 1] - places.offsets[rows.name[m]]
+        scale[m] = 1.0 / np.sqrt(np.float64(max(players, 1)))
+    best = _Best(
+        np.empty(items, np.float32),
+        np.empty(4 * neighbors, np.int32),
+        np.empty(neighbors, np.float32),
+        np.empty(4 * neighbors, np.uint64),
+    )
     end = 0
     for i in range(first, last):
-        dense = places.cost[i] > items
+        dense = DENSE * places.cost[i] > items
         count = 0
-        for n in range(places.offsets[i], places.offsets[i + 1]):
+        begin, stop = places.offsets[i], places.offsets[i + 1]
+        for n in range(begin, stop):
+            if n + 8 < stop:
+                prefetch(rows.segment, places.place[n + 8])
+            if n + 4 < stop:
+                _fetch(rows, places.place[n + 4])
             count = _walk(rows, places.place[n], dense, total, touched, count)
-        if dense:
-            for j in range(items):
-                touched[count] = j
-                count += total[j] > 0.0
-        for n in range(count):
-            total[touched[n]] *= scale[i] * scale[touched[n]]
-        length = top_of_dense(touched, count, total, neighbors, keys, out_item[end:], out_score[end:])
-        for n in range(count):
-            total[touched[n]] = 0.0
+        own = 1.0 / np.sqrt(np.float64(max(stop - begin, 1)))
+        length = _take(rows.name, dense, total, touched, count, scale, own, best, out_item[end:], out_score[end:])
         if normalize and length:
             highest = out_score[end]
             for n in range(end, end + length):

@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from yoorec.artifacts.arrays import load_arrays, save_arrays
 from yoorec.batch import CandidateBatch, RequestBatch
-from yoorec_itemcf import kernels
 from yoorec_itemcf.config import ItemCFConfig
 from yoorec_itemcf.recall import recall
 
@@ -71,6 +70,8 @@ class ItemCF:
 
     def fit(self, log: EventLog, context: FitContext) -> None:
         """Learn from the log's plays. Neither threads nor ranges change a bit of the result."""
+        from yoorec_itemcf import kernels  # only a fit needs them; serving does without loading their code
+
         config = self.config
         plays = log.plays()
         most = len(plays) if config.max_plays is None else config.max_plays
@@ -84,7 +85,7 @@ class ItemCF:
             float(config.half_life or 0),
             config.damp_users,
         )
-        places = kernels.by_item(rows, self.items)
+        places = kernels.by_item(rows)
         bounds = _deal(places.cost, _RANGES * context.threads)
         ranges = list(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
         with ThreadPoolExecutor(context.threads, thread_name_prefix="itemcf") as pool:

@@ -1,0 +1,17 @@
+"""ItemCF holds the contract of triggers."""
+
+from __future__ import annotations
+
+from yoorec.testing.contracts import TriggerContract
+from yoorec_itemcf.config import ItemCFConfig
+from yoorec_itemcf.model import ItemCF
+
+
+class TestItemCF(TriggerContract):
+    component = ItemCF
+    configs = (
+        ItemCFConfig(),
+        ItemCFConfig(neighbors=1),
+        ItemCFConfig(half_life=None, damp_users=False, normalize=False, max_plays=None),
+        ItemCFConfig(half_life=1, max_plays=3, recall_from=1, recency=1.0),
+    )

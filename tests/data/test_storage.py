@@ -1,0 +1,86 @@
+"""Catalogues and logs: round trips, what serving imports, and files that are damaged."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from yoorec.data.catalogue import Catalogue
+from yoorec.data.storage import load_catalogue, load_log, save_catalogue, save_log
+from yoorec.data.vocabulary import Vocabulary
+from yoorec.errors import ArtifactError
+from yoorec.testing.worlds import small_log
+
+
+def same(one: Catalogue, two: Catalogue) -> bool:
+    return (
+        one.items.ids == two.items.ids
+        and one.users.ids == two.users.ids
+        and one.item_columns.equals(two.item_columns)
+        and one.user_columns.equals(two.user_columns)
+        and np.array_equal(one.published_at, two.published_at)
+    )
+
+
+def test_a_catalogue_comes_back(tmp_path: Path) -> None:
+    catalogue = small_log().catalogue
+    save_catalogue(tmp_path, catalogue)
+    found = load_catalogue(tmp_path)
+    assert same(found, catalogue)
+    assert found.published_at.flags.writeable
+
+
+def test_columns_of_any_name_and_none_at_all_come_back(tmp_path: Path) -> None:
+    lists = pa.table({"id": [1, None], "published_at": ["x", None], "tags": [["a"], None], "nul\x00": [b"\xff", None]})
+    catalogue = Catalogue(Vocabulary(["é", "b"]), Vocabulary([]), lists, pa.table({}), np.array([1, -5], np.int64))
+    save_catalogue(tmp_path, catalogue)
+    assert same(load_catalogue(tmp_path), catalogue)
+
+
+def test_a_log_comes_back(tmp_path: Path) -> None:
+    for log in (small_log(), small_log().before(1_700_000_500_000), replace(small_log(), cut=7)):
+        save_log(tmp_path, log)
+        found = load_log(tmp_path, log.catalogue)
+        for each in fields(log):
+            one, two = getattr(log, each.name), getattr(found, each.name)
+            if isinstance(one, np.ndarray):
+                assert one.dtype == two.dtype and np.array_equal(one, two, equal_nan=one.dtype.kind == "f")
+                assert two.flags.writeable
+            else:
+                assert one == two
+
+
+def test_loading_imports_no_database(tmp_path: Path) -> None:
+    save_catalogue(tmp_path, small_log().catalogue)
+    code = (
+        "import sys; from pathlib import Path; from yoorec.data.storage import load_catalogue; "
+        f"load_catalogue(Path({str(tmp_path)!r})); print([m for m in ('duckdb', 'numba', 'PIL') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("name", ["items.arrow", "item_columns.arrow", "users.arrow", "user_columns.arrow"])
+def test_a_damaged_catalogue_names_its_file(tmp_path: Path, name: str) -> None:
+    save_catalogue(tmp_path, small_log().catalogue)
+    (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:40])
+    with pytest.raises(ArtifactError, match=f"^{tmp_path / name}: can't be read as an Arrow file: "):
+        load_catalogue(tmp_path)
+    (tmp_path / name).unlink()
+    with pytest.raises(ArtifactError, match=f"^{tmp_path / name}: can't be read as an Arrow file: "):
+        load_catalogue(tmp_path)
+
+
+def test_another_table_is_no_log(tmp_path: Path) -> None:
+    log = small_log()
+    save_catalogue(tmp_path, log.catalogue)
+    (tmp_path / "items.arrow").rename(tmp_path / "log.arrow")
+    with pytest.raises(ArtifactError) as caught:
+        load_log(tmp_path, log.catalogue)
+    assert str(caught.value) == f"{tmp_path / 'log.arrow'}: has no column 'user'; there are: id, published_at"

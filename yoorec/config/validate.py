@@ -1,0 +1,157 @@
+"""From resolved plain values to a `Scenario`, with every problem found on the way."""
+
+from __future__ import annotations
+
+import os.path
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from yoorec.components import ComponentSpec, Kind
+from yoorec.config.checks import check_cuts, check_figures
+from yoorec.config.describe import fields_of
+from yoorec.config.faults import NOT_GIVEN, judge, shown
+from yoorec.config.framework import COMPONENTS, KIND_WORDS, SECTIONS, SETTINGS, TOP_KEYS, SceneKeys
+from yoorec.config.layers import Origin, Stack
+from yoorec.config.plain import plain_scenario, scenario_hash
+from yoorec.config.scenario import Part, Scenario, TriggerPart
+from yoorec.config.strict_yaml import KeyPath
+from yoorec.config.types import Reference
+from yoorec.config.walk import map_config
+from yoorec.errors import Problem, nearest
+from yoorec.plugins import Plugins
+
+__all__ = ["Context", "validate"]
+
+
+
+def validate(values: Mapping[str, Any], context: Context) -> Scenario | None:
+    """The scenario, or None with what is wrong in ``context.problems``.
+
+    values: resolved plain values, exposure rules as a mapping by id.
+    """
+    for key in values:
+        if key not in TOP_KEYS:
+            context.report((key,), f"'{key}' is not accepted here", ", ".join(sorted(TOP_KEYS)), nearest(key, TOP_KEYS))
+    scene = _scene(values, context)
+    triggers = several(values, "triggers", "trigger", context)
+    active = tuple(triggers)
+    off = tuple(name for name, each in (values.get("triggers") or {}).items() if each is None) if _maps(values) else ()
+    parts: dict[str, Found | None] = {
+        path[0]: single(values, path[0], kind, context, active, off) for path, kind in COMPONENTS.items()
+    }
+    recallers = {
+        name: component(("triggers", name), each, "trigger", context, active, off) for name, each in triggers.items()
+    }
+    rules = {
+        name: component(("exposure", name), each, "exposure", context, active, off)
+        for name, each in several(values, "exposure", "exposure", context).items()
+    }
+    for name in active:
+        context.name(("triggers", name), name, "a trigger's name")
+    if (
+        not active
+        and not any(path[:1] == ("triggers",) for path in context.bad)
+        and isinstance(values.get("triggers"), dict)
+    ):
+        context.report(("triggers",), "no trigger is on, so nothing would be recalled", hint="name one trigger or more")
+    settings = {key: _settings(values, key, config, context) for key, config in SETTINGS.items()}
+    if settings["replay"] is not None:
+        check_figures(settings["replay"], context)
+        if settings["fit"] is not None:
+            check_cuts(settings["fit"], settings["replay"], context)
+    variants = _variants(values, context)
+    if context.problems or context.bad or scene is None:
+        return None
+    found = {name: _sure(each) for name, each in parts.items() if each is not None}
+    profile, merge = found["profile"], found["merge"]
+    scenario = Scenario(
+        scene=scene.scene,
+        slate=scene.slate,
+        seed=scene.seed,
+        store=scene.store,
+        session_gap_ms=scene.session_gap,
+        event_weights=scene.event_weights,
+        data=_part("source", "data", found["data"]),
+        profile=_part("profile", "profile", profile),
+        history=profile.keys.history,
+        triggers=tuple(_trigger(name, _sure(each)) for name, each in recallers.items()),
+        merge=_part("merge", "merge", merge),
+        merge_limit=merge.keys.limit,
+        ranker=_part("ranker", "ranker", found["ranker"]) if "ranker" in found else None,
+        exposure=tuple(_part("exposure", name, _sure(each)) for name, each in rules.items()),
+        fit=settings["fit"],
+        replay=settings["replay"],
+        serve=settings["serve"],
+        variants=variants,
+        overrides=context.overrides,
+        path=context.path,
+    )
+    return _sealed(scenario)
+
+
+def _sealed(scenario: Scenario) -> Scenario:
+    return replace(scenario, plain=plain_scenario(scenario), hash=scenario_hash(scenario))
+
+
+def _sure(found: Found | None) -> Found:
+    assert found is not None
+    return found
+
+
+def _maps(values: Mapping[str, Any]) -> bool:
+    return isinstance(values.get("triggers"), dict)
+
+
+def _part(kind: Kind, name: str, found: Found) -> Part:
+    return Part(kind, name, found.spec.name, found.config, found.spec)
+
+
+def _trigger(name: str, found: Found) -> TriggerPart:
+    keys = found.keys
+    return TriggerPart("trigger", name, found.spec.name, found.config, found.spec, keys.limit, keys.timeout)
+
+
+def _scene(values: Mapping[str, Any], context: Context) -> Any:
+    fields = fields_of(SceneKeys)
+    own = {key: values[key] for key in fields if key in values}
+    scene = judged(SceneKeys, own, (), context)
+    if isinstance(own.get("scene"), str):
+        context.name(("scene",), own["scene"], "a scene's name")
+    weights = own.get("event_weights")
+    if scene is not None and not any(weight > 0 for weight in scene.event_weights.values()):
+        context.report(("event_weights",), f"{shown(weights)} counts no event as a play", "at least one weight above 0")
+    return scene
+
+
+def _settings(values: Mapping[str, Any], key: str, config: type, context: Context) -> Any:
+    found = values.get(key, {})
+    if not isinstance(found, dict):
+        context.report((key,), f"{shown(found)} is no mapping", ", ".join(sorted(fields_of(config))))
+        return None
+    return judged(config, found, (key,), context)
+
+
+def _variants(values: Mapping[str, Any], context: Context) -> dict[str, tuple[str, ...]]:
+    found = values.get("variants")
+    accepted = "a mapping of names to lists of overrides, such as {longer: ['triggers.hot.limit=100']}"
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        context.report(("variants",), f"{shown(found)} is no mapping", accepted)
+        return {}
+    variants: dict[str, tuple[str, ...]] = {}
+    for name, overrides in found.items():
+        path = ("variants", name)
+        context.name(path, name, "a variant's name")
+        if name == "control":
+            context.report(path, "'control' is the scenario as it stands, so no variant is called so")
+        if overrides is None:
+            continue
+        if not isinstance(overrides, list) or not all(isinstance(each, str) for each in overrides):
+            context.report(path, f"{shown(overrides)} is no list of overrides", accepted)
+            continue
+        variants[name] = tuple(overrides)
+    return variants

@@ -1,0 +1,144 @@
+"""The batcher: threads that run the chain on whatever requests wait, together.
+
+A free thread takes a lone request at once, so nobody ever waits for company; under load the requests that came in
+while every thread was busy form the next batch. No list depends on its batch, so sharing one changes nothing but speed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from yoorec.errors import RequestError
+from yoorec.pipeline import StageError
+from yoorec.scene import Scene, SceneRequest
+from yoorec.server.counters import Counters
+from yoorec.server.wire import encode, error_body
+
+__all__ = ["Batcher", "FullError", "Reply", "Waiting"]
+
+_log = logging.getLogger("yoorec.server")
+Reply = tuple[int, bytes]
+"""HTTP status and JSON body."""
+
+
+class FullError(Exception):
+    """As many requests wait as may."""
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """A request on its way through the chain."""
+
+    request: SceneRequest
+    explain: bool
+    reply: asyncio.Future[Reply]
+
+
+class Batcher:
+    """Runs one scene's requests on `serve.workers` threads, at most `serve.max_batch` in a pass.
+
+    `submit` is for the event loop's thread; it is the only one that touches the futures.
+    """
+
+    def __init__(self, scene: Scene, counters: Counters) -> None:
+        settings = scene.scenario.serve
+        self._scene = scene
+        self._counters = counters
+        self._deadlines = settings.deadlines
+        self._max_batch = settings.max_batch
+        self._max_queue = settings.max_queue
+        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._threads = [
+            threading.Thread(target=self._work, name=f"yoorec-{scene.scenario.scene}-{number}", daemon=True)
+            for number in range(settings.workers)
+        ]
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start the threads; replies are handed to `loop`."""
+        self._loop = loop
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, request: SceneRequest, explain: bool) -> asyncio.Future[Reply]:
+        """Queue a request. Raises FullError where `serve.max_queue` requests wait already."""
+        assert self._loop is not None, "start() comes first"
+        if self._queue.qsize() >= self._max_queue:
+            raise FullError
+        reply: asyncio.Future[Reply] = self._loop.create_future()
+        self._queue.put(Waiting(request, explain, reply))
+        return reply
+
+    def close(self) -> None:
+        """Answer what waits, then end the threads. Not for the event loop's thread, which the replies need."""
+        for thread in self._threads:
+            if thread.is_alive():
+                self._queue.put(None)
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join()
+
+    def _work(self) -> None:
+        assert self._loop is not None
+        while (first := self._queue.get()) is not None:
+            batch = self._gather(first)
+            replies = self.answer(batch)
+            try:
+                self._loop.call_soon_threadsafe(_deliver, batch, replies)
+            except RuntimeError:  # the loop was closed under us: nobody is left to tell
+                return
+            # An idle thread must not keep the last batch's requests alive.
+            del first, batch, replies
+
+    def _gather(self, first: Waiting) -> list[Waiting]:
+        """The first request and those that wait behind it."""
+        batch = [first]
+        try:
+            while len(batch) < self._max_batch:
+                following = self._queue.get_nowait()
+                if following is None:
+                    self._queue.put(None)
+                    break
+                batch.append(following)
+        except queue.Empty:
+            pass
+        return batch
+
+    def answer(self, batch: Sequence[Waiting]) -> list[Reply]:
+        """A reply for each request, in order. Where a shared pass fails, each request gets a pass of its own."""
+        if len(batch) > 1:
+            try:
+                return self._pass(batch, tolerant=False)
+            except Exception as error:  # noqa: BLE001 - each request is tried again alone, and its error told there
+                _log.debug("a pass of %d requests failed, trying each alone: %s", len(batch), error)
+        return [self._answer_one(each) for each in batch]
+
+    def _pass(self, batch: Sequence[Waiting], *, tolerant: bool) -> list[Reply]:
+        arrivals = self._scene.encode([each.request for each in batch])
+        result = self._scene.pipeline.run(arrivals, deadlines=self._deadlines, tolerant=tolerant)
+        replies = [(200, encode(self._scene.answer(result, b, each.explain))) for b, each in enumerate(batch)]
+        self._counters.passed(len(batch), result.degraded)
+        return replies
+
+    def _answer_one(self, waiting: Waiting) -> Reply:
+        try:
+            return self._pass((waiting,), tolerant=True)[0]
+        except RequestError as error:
+            return 400, error_body(error.message, field=error.field)
+        except StageError as error:
+            _log.exception("scene '%s': %s failed", self._scene.scenario.scene, error.stage)
+            return 500, error_body(error.message, stage=error.stage)
+        except Exception:  # noqa: BLE001 - told to the client without its traceback
+            _log.exception("scene '%s': a request failed outside every stage", self._scene.scenario.scene)
+            return 500, error_body("the server failed; its log says more", stage="server")
+
+
+def _deliver(batch: Sequence[Waiting], replies: Sequence[Reply]) -> None:
+    for waiting, reply in zip(batch, replies, strict=True):
+        if not waiting.reply.done():  # a handler that was cancelled has let go of its request
+            waiting.reply.set_result(reply)
