@@ -11,7 +11,7 @@ from yoorec.artifacts.code import code_hash
 from yoorec.artifacts.store import Artifact
 from yoorec.config.scenario import Part, Scenario
 from yoorec.data.catalogue import Catalogue
-from yoorec.errors import ArtifactError
+from yoorec.errors import ArtifactError, DataError
 from yoorec.pipeline import Pipeline
 from yoorec.plugins import Plugins
 
@@ -56,19 +56,19 @@ def open_pipeline(
     ranker: Artifact | None,
 ) -> Pipeline:
     """Load each component from its artifact. Without a ranker artifact the merged order stands and no rule applies."""
-    store = scenario.profile.spec.load()(scenario.profile.config, catalogue)
+    store = _build(scenario.profile, catalogue)
     store.open(profile.folder)
     loaded = {}
     for part in scenario.triggers:
-        trigger = part.spec.load()(part.config, catalogue)
+        trigger = _build(part, catalogue)
         _load(trigger, triggers[part.name])
         loaded[part.name] = trigger
-    merge = scenario.merge.spec.load()(scenario.merge.config, catalogue)
+    merge = _build(scenario.merge, catalogue)
     rank = None
     if scenario.ranker is not None and ranker is not None:
-        rank = scenario.ranker.spec.load()(scenario.ranker.config, catalogue)
+        rank = _build(scenario.ranker, catalogue)
         _load(rank, ranker)
-    rules = [(part.name, part.spec.load()(part.config, catalogue)) for part in scenario.exposure]
+    rules = [(part.name, _build(part, catalogue)) for part in scenario.exposure]
     return Pipeline(
         scenario,
         catalogue,
@@ -78,7 +78,19 @@ def open_pipeline(
         merge=merge,
         ranker=rank,
         rules=rules,
+        notes={f"exposure.{name}": rule.note for name, rule in rules if getattr(rule, "note", "")},
     )
+
+
+_KEYS = {"trigger": "triggers.", "exposure": "exposure."}
+
+
+def _build(part: Part, catalogue: Catalogue) -> Any:
+    """A component before it learned anything; a column it lacks is named with the key that asks for it."""
+    try:
+        return part.spec.load()(part.config, catalogue)
+    except DataError as error:
+        raise DataError(f"{_KEYS.get(part.kind, '')}{part.name}: {error}") from error
 
 
 def _load(component: Any, artifact: Artifact) -> None:

@@ -94,15 +94,19 @@ class _Fitter:
 
             within(0.0)
             context = FitContext(self.scenario.seed, self.threads, within)
-            found = self.store.publish(
-                slot=slot,
-                component=component,
-                fingerprint=fingerprint,
-                cut=cut,
-                inputs=inputs,
-                write=lambda folder: write(folder, context),
-                clock=self.clock,
-            )
+            try:
+                found = self.store.publish(
+                    slot=slot,
+                    component=component,
+                    fingerprint=fingerprint,
+                    cut=cut,
+                    inputs=inputs,
+                    write=lambda folder: write(folder, context),
+                    clock=self.clock,
+                )
+            except Exception as error:
+                error.add_note(f"while fitting {slot} ({component})")
+                raise
             self.plugins.observe("yoorec_artifact_published", manifest=found.manifest)
         self.steps.append(Step(slot, fitted, found.manifest.seconds if fitted else 0.0, found.manifest.bytes))
         self.progress(len(self.steps) / self._steps_ahead, slot)

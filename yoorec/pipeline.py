@@ -22,7 +22,7 @@ from yoorec.components import ExposureContext, ExposureRule, Merge, ProfileStore
 from yoorec.config.scenario import Scenario
 from yoorec.data.catalogue import Catalogue
 from yoorec.plugins import Plugins
-from yoorec.ragged import best_first, first_k, unite_items, unite_plays
+from yoorec.ragged import best_candidates, first_k, take_rows, unite_items, unite_plays
 
 __all__ = ["Pipeline", "Result", "StageError"]
 
@@ -64,7 +64,7 @@ class Result:
 class Pipeline:
     """The stages of one scenario, loaded.
 
-    run: safe to call from several threads at once.
+    run: safe to call from several threads at once. notes: what components want a report to say, by their key.
     """
 
     def __init__(
@@ -78,6 +78,7 @@ class Pipeline:
         merge: Merge,
         ranker: Ranker | None,
         rules: Sequence[tuple[str, ExposureRule]],
+        notes: Mapping[str, str] | None = None,
     ) -> None:
         self.scenario = scenario
         self.catalogue = catalogue
@@ -88,6 +89,7 @@ class Pipeline:
         self._merge = merge
         self._ranker = ranker
         self._rules = tuple(rules)
+        self.notes = dict(notes or {})
         self._bulkheads = {name: Bulkhead(name, _BULKHEAD_THREADS) for name in self._parts}
         # Items that come out later than the log's start are few; a request after all of them skips the filter.
         self._last_published = int(catalogue.published_at.max(initial=np.iinfo(np.int64).min))
@@ -236,10 +238,9 @@ class Pipeline:
             return merged
         try:
             score = self._ranker.score(requests, merged)
-            rows, offsets = best_first(merged.offsets, merged.item, score, len(merged.item))
+            return best_candidates(merged, score)
         except Exception as error:
             raise StageError(f"ranker '{self.scenario.ranker.use}'", _told(error)) from error
-        return merged.with_score(score).rows(rows, offsets)
 
     def expose(
         self, requests: RequestBatch, ranked: CandidateBatch, clock: _Clock | None = None
@@ -337,7 +338,7 @@ class _Clock:
 
 def _first(candidates: CandidateBatch, k: npt.NDArray[np.int32]) -> CandidateBatch:
     rows, offsets = first_k(candidates.offsets, k)
-    return candidates.rows(rows, offsets)
+    return take_rows(candidates, rows, offsets)
 
 
 def _told(error: Exception) -> str:

@@ -12,7 +12,7 @@ from yoorec.config.scenario import FitSettings, ReplaySettings
 from yoorec.config.strict_yaml import KeyPath
 
 if TYPE_CHECKING:
-    from yoorec.config.validate import Context
+    from yoorec.config.context import Context
 
 __all__ = ["check_cuts", "check_figures"]
 

@@ -14,13 +14,14 @@ from hydra._internal.defaults_list import Overrides, _create_defaults_list
 from hydra.core.default_element import ConfigDefault, GroupDefault, ResultDefault
 from hydra.errors import HydraException
 
+from yoorec.config.context import Context
 from yoorec.config.layers import Layer, Origin, Stack
 from yoorec.config.library import Library, find_scenario, search_path, spell
 from yoorec.config.overrides import Choice, Setting, sort_overrides
 from yoorec.config.resolve import resolve
 from yoorec.config.scenario import Scenario
 from yoorec.config.strict_yaml import KeyPath
-from yoorec.config.validate import Context, validate
+from yoorec.config.validate import validate
 from yoorec.errors import ConfigError, Problem, nearest
 from yoorec.plugins import Plugins, load_plugins
 
@@ -290,7 +291,7 @@ def _report_missing(library: Library, result: ResultDefault, draft: _Draft) -> N
         accepted, close = options, nearest(option, options)
     file = spell(source.file) if source else spell(library.scenario)
     draft.problems.append(Problem(file, "defaults", message, ", ".join(accepted), close))
-    if package:
+    if package and result.override_key is not None:
         draft.bad.append(tuple(package.split(".")))
     else:
         draft.incomplete = True

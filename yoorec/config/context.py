@@ -29,6 +29,8 @@ class Context:
     """What validation knows beside the values.
 
     bad: key paths whose value could not be had, so that their absence raises no second complaint.
+    named: the triggers could be read, so a name can be looked up among them.
+    active, off: names of the triggers that are on, and of those set to null.
     options: names of the configs of a group, for a component that is missing.
     incomplete: a config file could not be had, so a key that is not given raises no second complaint.
     """
@@ -41,6 +43,9 @@ class Context:
     bad: Sequence[KeyPath] = ()
     options: Callable[[str], Sequence[str]] = lambda _: ()
     incomplete: bool = False
+    named: bool = True
+    active: tuple[str, ...] = ()
+    off: tuple[str, ...] = ()
     problems: list[Problem] = field(default_factory=list)
 
     def report(
@@ -60,9 +65,7 @@ class Context:
             self.report(path, f"'{name}' can't be {what}", "a letter, then letters, digits, _ and - in any number")
 
 
-def judged(
-    config: type, values: Mapping[str, Any], path: KeyPath, context: Context, also: tuple[str, ...] = ()
-) -> Any:
+def judged(config: type, values: Mapping[str, Any], path: KeyPath, context: Context, also: tuple[str, ...] = ()) -> Any:
     """An instance of `config`, or None with its faults reported."""
     settled = map_config(config, values, path, lambda *leaf: _settle(context.stack, *leaf))
     found, faults = judge(config, settled, also)
@@ -82,5 +85,3 @@ def _settle(stack: Stack, base: Any, metadata: tuple[Any, ...], text: str, path:
     # Not resolved: a link in the path is the user's, and a pattern such as events/*.parquet is no file.
     joined = folder / Path(text).expanduser()
     return os.path.normpath(joined)
-
-

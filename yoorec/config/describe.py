@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Union
 from annotated_types import Ge, Gt, Le, Len, Lt, MaxLen, MinLen, MultipleOf
 from pydantic import BeforeValidator
 
-from yoorec.config.types import Reference, parse_duration
+from yoorec.config.types import Described, Reference, parse_duration
 
 __all__ = [
     "DURATION",
@@ -126,9 +126,11 @@ def describe(annotation: Any, limits: bool = True) -> str:
     """What is accepted, as a noun: "a whole number, at least 1"."""
     members = parts(annotation)
     if len(members) > 1:
-        return " or ".join(describe(member, limits) for member in sorted(members, key=lambda m: m is type(None)))
+        texts = [describe(member, limits) for member in sorted(members, key=lambda member: member is type(None))]
+        return ("; or " if any("," in text for text in texts) else " or ").join(texts)
     base, metadata = strip(annotation)
-    noun = DURATION if is_duration(metadata) else _noun(base, metadata, limits)
+    said = next((each.text for each in metadata if isinstance(each, Described)), None)
+    noun = said or (DURATION if is_duration(metadata) else _noun(base, metadata, limits))
     return ", ".join([noun, *(_limits(metadata) if limits else ())])
 
 

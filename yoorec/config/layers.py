@@ -106,11 +106,17 @@ class Stack:
     _marks: dict[KeyPath, _Mark] = field(default_factory=dict)
 
     def origin(self, path: KeyPath) -> Origin | None:
-        """Who set the key at `path`, or the nearest key above it; None for a key nobody set."""
+        """Who set the key at `path`; None where nobody did, and neither a key above it.
+
+        A mapping was set by whoever touched it last; a key that is not there is owed by whoever chose its component.
+        """
         for length in range(len(path), 0, -1):
             mark = self._marks.get(path[:length])
-            if mark is not None:
-                return mark.origin
+            if mark is None:
+                continue
+            chosen = self._marks.get((*path[:length], "use")) if length < len(path) else None
+            inside = [each for key, each in self._marks.items() if key[:length] == path[:length]]
+            return (chosen or max(inside, key=lambda each: each.rank)).origin
         return None
 
     def push(self, layer: Layer) -> None:
@@ -263,6 +269,8 @@ class Stack:
             for key in list(value):
                 self._drop_older((*path, key), value)
             if value:
+                # Only keys of this layer are left, so the mapping is this layer's too.
+                self._marks[path] = self._marks[(*path, next(iter(value)))]
                 return
         if self._marks[path].rank < self.rank:
             del parent[path[-1]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from yoorec.errors import Problem, nearest
 __all__ = ["Change", "Choice", "Setting", "Sorted", "parse_override", "sort_overrides"]
 
 _ACCEPTED = "KEY=VALUE, +KEY=VALUE, ~KEY or GROUP=OPTION"
+_KEY = re.compile(r"[+]{0,2}[A-Za-z_][\w./@-]*")
 _lock = threading.Lock()
 
 
@@ -92,19 +94,19 @@ def parse_override(text: str, setting: Setting) -> Override | Problem:
 
 
 def _quote_hint(text: str) -> str:
-    key, equals, value = text.partition("=")
-    if not equals or not value or value[0] in "'\"[{" or not key.strip() or value.startswith("="):
+    key, _, value = text.partition("=")
+    if not _KEY.fullmatch(key) or not value.strip("=") or value[0] in " '\"[{" or "'" in value:
         return ""
-    return f"""{key}="'{value}'" if the value is text""" if "'" not in value else ""
+    return f"""{key}="'{value}'" if the value is text"""
 
 
 def _sweep_problem(override: Override, setting: Setting) -> Problem:
     assert override.input_line is not None
-    key, value = override.get_key_element(), override.get_value_string()
+    key, value, hint = override.get_key_element(), override.get_value_string(), ""
     if override.value_type == ValueType.SIMPLE_CHOICE_SWEEP:
-        hint = f"{key}=[{value}] for a list, {key}=\"'{value}'\" for text, or -m to run each"
-    else:
-        hint = "-m to run each"
+        hint = f"{key}=[{value}] for a list, {key}=\"'{value}'\" for text"
+    if not setting.prefix:
+        hint = f"{hint}, or -m to run each" if hint else "-m to run each"
     return Problem(setting.file, setting.key(key), f"'{value}' holds several values", accepted="one value", hint=hint)
 
 

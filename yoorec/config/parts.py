@@ -8,7 +8,7 @@ from typing import Any
 
 from yoorec.components import ComponentSpec, Kind
 from yoorec.config.context import BASE_HINT, BASE_KEYS, Context, judged
-from yoorec.config.describe import fields_of
+from yoorec.config.describe import fields_of, kind_of
 from yoorec.config.faults import NOT_GIVEN, shown
 from yoorec.config.framework import KIND_WORDS, SECTIONS
 from yoorec.config.strict_yaml import KeyPath
@@ -18,10 +18,12 @@ from yoorec.errors import nearest
 
 __all__ = ["Found", "component", "several", "single"]
 
+_TRIGGERS = "a mapping of names to triggers"
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A component whose keys were read: its part's config and the framework's own keys."""
+    """A component whose keys are sound: its own config, and the framework's keys beside it."""
 
     spec: ComponentSpec
     config: Any
@@ -32,25 +34,23 @@ def _word(kind: Kind) -> str:
     return KIND_WORDS.get(kind, kind)
 
 
-def several(values: Mapping[str, Any], key: str, kind: Kind, context: Context) -> dict[str, Any]:
-    """Triggers or rules that are on, by name."""
+def several(values: Mapping[str, Any], key: str, context: Context) -> dict[str, Any]:
+    """The triggers, or the rules, by name; null for one that is switched off."""
     found = values.get(key)
-    if found is None:
-        if key == "triggers" and key not in values:
-            context.report((key,), NOT_GIVEN, "a mapping of names to triggers", hint="hot: {use: hot}")
-        elif key == "triggers":
-            context.report((key,), "null switches every trigger off", "a mapping of names to triggers")
-        return {}
-    if not isinstance(found, dict):
-        wanted = "a mapping of names to triggers" if key == "triggers" else "a list of rules, each {use: RULE, ...}"
-        context.report((key,), f"{shown(found)} is no {'mapping' if key == 'triggers' else 'list'}", wanted)
-        return {}
-    return {name: each for name, each in found.items() if each is not None}
+    if isinstance(found, dict):
+        if key == "triggers" and not found:
+            context.report((key,), "there is none, so nothing would be recalled", _TRIGGERS)
+        return found
+    if key == "triggers":
+        message = f"{shown(found)} is no mapping" if key in values else NOT_GIVEN
+        context.report((key,), message, _TRIGGERS, hint="" if key in values else "hot: {use: hot}")
+    elif found is not None:
+        context.report((key,), f"{shown(found)} is no list", "a list of rules such as {use: drop_seen}")
+    return {}
 
 
-def single(
-    values: Mapping[str, Any], key: str, kind: Kind, context: Context, active: tuple[str, ...], off: tuple[str, ...]
-) -> Found | None:
+def single(values: Mapping[str, Any], key: str, kind: Kind, context: Context) -> Found | None:
+    """The one component under a key; None where it is off, or missing and reported."""
     if values.get(key) is None:
         if key == "ranker":
             return None
@@ -64,12 +64,11 @@ def single(
             hint = BASE_HINT
         context.report((key,), NOT_GIVEN, f"a mapping with use: {names}", hint=hint)
         return None
-    return component((key,), values[key], kind, context, active, off)
+    return component((key,), values[key], kind, context)
 
 
-def component(
-    path: KeyPath, value: Any, kind: Kind, context: Context, active: tuple[str, ...], off: tuple[str, ...]
-) -> Found | None:
+def component(path: KeyPath, value: Any, kind: Kind, context: Context) -> Found | None:
+    """The component that a mapping names, or None with what is wrong reported."""
     if not isinstance(value, dict):
         hint = f"{'.'.join(path)}.use={value}" if isinstance(value, str) else ""
         context.report(path, f"{shown(value)} is no mapping", f"a mapping with use: {_names(kind, context)}", hint=hint)
@@ -77,7 +76,7 @@ def component(
     spec = _spec(path, value, kind, context)
     own = fields_of(SECTIONS[kind])
     framework = {key: each for key, each in value.items() if key in own}
-    if framework.get("use") is None:
+    if not isinstance(framework.get("use"), str):
         framework["use"] = ""  # reported by _spec, which knows the names
     keys = judged(SECTIONS[kind], framework, path, context)
     if kind == "exposure" and value.get("id") not in (None, path[-1]):
@@ -86,7 +85,7 @@ def component(
     if spec is None:
         return None
     rest = {key: each for key, each in value.items() if key not in own}
-    _references(spec.config, rest, path, context, active, off)
+    _references(spec.config, rest, path, context)
     config = judged(spec.config, rest, path, context, tuple(own))
     return None if config is None or keys is None else Found(spec, config, keys)
 
@@ -118,6 +117,7 @@ def _spec(path: KeyPath, value: Mapping[str, Any], kind: Kind, context: Context)
             context.report((*path, "use"), NOT_GIVEN, _names(kind, context))
         return None
     if not isinstance(use, str):
+        context.report((*path, "use"), f"{shown(use)} is {kind_of(use)}, not text", _names(kind, context))
         return None
     offer = context.plugins.get(kind, use)
     if offer is not None:
@@ -128,7 +128,7 @@ def _spec(path: KeyPath, value: Mapping[str, Any], kind: Kind, context: Context)
     if others:
         message = f"'{use}' is a {_word(others[0])}, not a {_word(kind)}"
     elif missing and not installable:
-        message = f"'{use}' can't be used: {missing}"
+        message = f"'{use}' can't be had: {missing}"
     else:
         message = f"no {_word(kind)} '{use}' is installed"
     context.report(
@@ -141,14 +141,12 @@ def _spec(path: KeyPath, value: Mapping[str, Any], kind: Kind, context: Context)
     return None
 
 
-def _references(
-    config: type,
-    values: Mapping[str, Any],
-    path: KeyPath,
-    context: Context,
-    active: tuple[str, ...],
-    off: tuple[str, ...],
-) -> None:
+def _references(config: type, values: Mapping[str, Any], path: KeyPath, context: Context) -> None:
+    """Report every name of a trigger that is none, or is switched off."""
+    if not context.named:
+        return
+    active, off = context.active, context.off
+
     def check(base: Any, metadata: tuple[Any, ...], text: str, where: KeyPath, is_key: bool) -> str:
         if any(isinstance(each, Reference) and each.to == "trigger" for each in metadata) and text not in active:
             key = ".".join(where)
@@ -160,5 +158,3 @@ def _references(
         return text
 
     map_config(config, values, path, check)
-
-

@@ -88,7 +88,8 @@ def resolve(stack: Stack) -> tuple[dict[str, Any], list[Problem], list[KeyPath]]
             report(path, f"'{text}' points at '{name}', which is not set", nearest=nearest(name, known))
             _put(values, path, None)
         except OmegaConfBaseException as error:
-            report(path, f"'{text}' can't be resolved: {str(error).splitlines()[0]}")
+            said = str(error).splitlines()[0].rpartition("raised while resolving interpolation: ")[2].strip('"')
+            report(path, f"'{text}' can't be resolved: {said}")
             _put(values, path, None)
         else:
             _put(values, path, found)

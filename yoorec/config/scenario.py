@@ -10,11 +10,11 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le, MinLen
 
 from yoorec.components import ComponentSpec, Kind
-from yoorec.config.types import Count, duration_ms
+from yoorec.config.types import Count, Described, duration_ms
 
 __all__ = ["Cut", "FitSettings", "Part", "ReplaySettings", "Scenario", "ServeSettings", "TriggerPart"]
 
-Cut = Annotated[float, Gt(0), Le(1)] | str
+Cut = Annotated[float, Gt(0), Le(1)] | Annotated[str, Described("a date such as 2022-05-01")]
 """A share of the log's plays in time order, or a date such as ``2022-05-01`` or ``2022-05-01T12:00:00`` (UTC)."""
 
 

@@ -94,7 +94,7 @@ def _plan(overrides: Sequence[str], library: Library) -> _Plan:
 
 def _spread(override: Override, library: Library) -> str:
     """The swept values as Hydra's sweeper reads them; a glob becomes the group's options."""
-    pattern = override._value
+    pattern: Any = override._value
     if not isinstance(pattern, Glob):
         return str(override.get_value_string())
     options = library.get_group_options(override.key_or_group)

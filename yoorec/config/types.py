@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Strict, WithJsonSchema
 __all__ = [
     "Count",
     "DataPath",
+    "Described",
     "Duration",
     "ItemColumn",
     "NonNegative",
@@ -88,6 +89,13 @@ class Reference:
 
     to: str
     """"trigger", "item_column" or "user_column"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """Says in messages and tables what a field accepts, where its type says too little."""
+
+    text: str
 
 
 TriggerName = Annotated[str, Reference("trigger")]

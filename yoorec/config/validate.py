@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import os.path
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from yoorec.components import ComponentSpec, Kind
+from yoorec.components import Kind
 from yoorec.config.checks import check_cuts, check_figures
+from yoorec.config.context import Context, judged
 from yoorec.config.describe import fields_of
-from yoorec.config.faults import NOT_GIVEN, judge, shown
-from yoorec.config.framework import COMPONENTS, KIND_WORDS, SECTIONS, SETTINGS, TOP_KEYS, SceneKeys
-from yoorec.config.layers import Origin, Stack
+from yoorec.config.faults import shown
+from yoorec.config.framework import COMPONENTS, SETTINGS, TOP_KEYS, SceneKeys
+from yoorec.config.parts import Found, component, several, single
 from yoorec.config.plain import plain_scenario, scenario_hash
 from yoorec.config.scenario import Part, Scenario, TriggerPart
-from yoorec.config.strict_yaml import KeyPath
-from yoorec.config.types import Reference
-from yoorec.config.walk import map_config
-from yoorec.errors import Problem, nearest
-from yoorec.plugins import Plugins
+from yoorec.errors import nearest
 
-__all__ = ["Context", "validate"]
-
+__all__ = ["validate"]
 
 
 def validate(values: Mapping[str, Any], context: Context) -> Scenario | None:
@@ -36,27 +29,17 @@ def validate(values: Mapping[str, Any], context: Context) -> Scenario | None:
         if key not in TOP_KEYS:
             context.report((key,), f"'{key}' is not accepted here", ", ".join(sorted(TOP_KEYS)), nearest(key, TOP_KEYS))
     scene = _scene(values, context)
-    triggers = several(values, "triggers", "trigger", context)
-    active = tuple(triggers)
-    off = tuple(name for name, each in (values.get("triggers") or {}).items() if each is None) if _maps(values) else ()
-    parts: dict[str, Found | None] = {
-        path[0]: single(values, path[0], kind, context, active, off) for path, kind in COMPONENTS.items()
-    }
-    recallers = {
-        name: component(("triggers", name), each, "trigger", context, active, off) for name, each in triggers.items()
-    }
-    rules = {
-        name: component(("exposure", name), each, "exposure", context, active, off)
-        for name, each in several(values, "exposure", "exposure", context).items()
-    }
-    for name in active:
+    triggers = several(values, "triggers", context)
+    context.named = isinstance(values.get("triggers"), dict)
+    context.active = tuple(name for name, each in triggers.items() if each is not None)
+    context.off = tuple(name for name, each in triggers.items() if each is None)
+    found = {path[0]: single(values, path[0], kind, context) for path, kind in COMPONENTS.items()}
+    recallers = _all("triggers", triggers, "trigger", context)
+    rules = _all("exposure", several(values, "exposure", context), "exposure", context)
+    for name in context.active:
         context.name(("triggers", name), name, "a trigger's name")
-    if (
-        not active
-        and not any(path[:1] == ("triggers",) for path in context.bad)
-        and isinstance(values.get("triggers"), dict)
-    ):
-        context.report(("triggers",), "no trigger is on, so nothing would be recalled", hint="name one trigger or more")
+    if triggers and not context.active:
+        context.report(("triggers",), "every trigger is switched off, so nothing would be recalled")
     settings = {key: _settings(values, key, config, context) for key, config in SETTINGS.items()}
     if settings["replay"] is not None:
         check_figures(settings["replay"], context)
@@ -65,8 +48,7 @@ def validate(values: Mapping[str, Any], context: Context) -> Scenario | None:
     variants = _variants(values, context)
     if context.problems or context.bad or scene is None:
         return None
-    found = {name: _sure(each) for name, each in parts.items() if each is not None}
-    profile, merge = found["profile"], found["merge"]
+    profile, merge, ranker = _sure(found["profile"]), _sure(found["merge"]), found["ranker"]
     scenario = Scenario(
         scene=scene.scene,
         slate=scene.slate,
@@ -74,14 +56,14 @@ def validate(values: Mapping[str, Any], context: Context) -> Scenario | None:
         store=scene.store,
         session_gap_ms=scene.session_gap,
         event_weights=scene.event_weights,
-        data=_part("source", "data", found["data"]),
+        data=_part("source", "data", _sure(found["data"])),
         profile=_part("profile", "profile", profile),
         history=profile.keys.history,
-        triggers=tuple(_trigger(name, _sure(each)) for name, each in recallers.items()),
+        triggers=tuple(_trigger(name, each) for name, each in recallers.items()),
         merge=_part("merge", "merge", merge),
         merge_limit=merge.keys.limit,
-        ranker=_part("ranker", "ranker", found["ranker"]) if "ranker" in found else None,
-        exposure=tuple(_part("exposure", name, _sure(each)) for name, each in rules.items()),
+        ranker=None if ranker is None else _part("ranker", "ranker", ranker),
+        exposure=tuple(_part("exposure", name, each) for name, each in rules.items()),
         fit=settings["fit"],
         replay=settings["replay"],
         serve=settings["serve"],
@@ -89,20 +71,18 @@ def validate(values: Mapping[str, Any], context: Context) -> Scenario | None:
         overrides=context.overrides,
         path=context.path,
     )
-    return _sealed(scenario)
-
-
-def _sealed(scenario: Scenario) -> Scenario:
     return replace(scenario, plain=plain_scenario(scenario), hash=scenario_hash(scenario))
 
 
+def _all(key: str, values: Mapping[str, Any], kind: Kind, context: Context) -> dict[str, Found]:
+    """The components under a key that are on and sound, by name."""
+    found = {name: component((key, name), each, kind, context) for name, each in values.items() if each is not None}
+    return {name: each for name, each in found.items() if each is not None}
+
+
 def _sure(found: Found | None) -> Found:
-    assert found is not None
+    assert found is not None, "a part that is missing has been reported"
     return found
-
-
-def _maps(values: Mapping[str, Any]) -> bool:
-    return isinstance(values.get("triggers"), dict)
 
 
 def _part(kind: Kind, name: str, found: Found) -> Part:

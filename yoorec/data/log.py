@@ -47,15 +47,19 @@ class EventLog:
         stop = int(np.searchsorted(self.time, cut, side="left"))
         return self._slice(slice(0, stop), cut if self.cut is None else min(cut, self.cut))
 
+    def rows(self, rows: slice | npt.NDArray[np.int64]) -> EventLog:
+        """The named rows, which must keep the log's order."""
+        return self._slice(rows, self.cut)
+
     def plays(self) -> EventLog:
         """Only events whose weight is above 0, in the log's order."""
         rows = np.flatnonzero(self.weight > 0)
-        return self if len(rows) == len(self) else self._slice(rows, self.cut)
+        return self if len(rows) == len(self) else self.rows(rows)
 
     def of(self, event: str) -> EventLog:
         """Only events of one type; empty where the log has none."""
         code = self.events.index(event) if event in self.events else -1
-        return self._slice(np.flatnonzero(self.event == code), self.cut)
+        return self.rows(np.flatnonzero(self.event == code))
 
     def _slice(self, rows: slice | npt.NDArray[np.int64], cut: int | None) -> EventLog:
         return EventLog(

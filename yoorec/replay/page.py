@@ -152,7 +152,7 @@ def _metric(report: Report, kinds: dict[str, str], label: str) -> str:
             title = f"{trigger} alone" if name == CONTROL else f"{trigger} alone, {name}"
             marks.append(Mark(title, found, kinds[name], gap=first))
             first = False
-    return f"<h3>{escape(label)}</h3>" + intervals(label, marks)
+    return f"<h3>{escape(label)}</h3>" + intervals(label, marks, zero=False)
 
 
 def _differences(report: Report, kinds: dict[str, str]) -> str:

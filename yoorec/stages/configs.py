@@ -96,6 +96,8 @@ class SpreadConfig:
     """Items of one value in a window, at most."""
     window: Count = 5
     """Places in a row that are looked at together."""
+    optional: bool = False
+    """Where no item has the column, leave the rule out and say so in the report, instead of refusing."""
 
 
 @dataclass(frozen=True, slots=True)

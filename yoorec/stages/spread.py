@@ -98,9 +98,16 @@ class Spread:
     until it does. Where nothing that is left fits, the list ends, and what is left is removed, so that
     `backfill` can act. The list never depends on how many of its places are wanted. Items without a value
     clash with none.
+
+    note: what a report should say of the rule, or "".
     """
 
     def __init__(self, config: SpreadConfig, catalogue: Catalogue) -> None:
+        self.note = ""
+        if config.optional and config.by not in catalogue.item_columns.column_names:
+            self.note = f"left out: no item has the column '{config.by}'"
+            self._values = 0
+            return
         codes, values = catalogue.item_codes(config.by)
         self._codes = np.array(codes, np.int32)  # a copy: arrow's is read-only, which would compile the kernel anew
         self._values = len(values)
@@ -109,6 +116,8 @@ class Spread:
 
     def apply(self, requests: RequestBatch, ranked: CandidateBatch, context: ExposureContext) -> CandidateBatch:
         """The rows that fit, in their new order."""
+        if not self._values:
+            return ranked
         rows, offsets = _spread(
             ranked.offsets, ranked.item, self._codes, self._max, self._window, item_marks(self._values)
         )

@@ -27,7 +27,6 @@ _SPAN = 20.0
 _LINE = 16
 """Entries of 4 bytes in a cache line."""
 
-DENSE = 0.5
 _AHEAD = 128
 """Entries of a walk that are asked for in advance; the processor sees by itself how a longer run goes on."""
 
@@ -172,9 +171,7 @@ def _by_user(
     )
 
 
-def by_user(
-    user: I32, item: I32, time: I64, users: int, items: int, most: int, half_life: float, damped: bool
-) -> Rows:
+def by_user(user: I32, item: I32, time: I64, users: int, items: int, most: int, half_life: float, damped: bool) -> Rows:
     """Rows of plays given in time order: a user's latest play of each item, the latest `most` of those.
 
     half_life: ms, 0 for none. damped: a pair counts 1 / log(1 + the row's length), else 1.
@@ -259,9 +256,7 @@ def _walk(rows: Rows, p: int, dense: bool, total: F32, touched: I32, count: int)
     own = rows.segment[p]
     damp = rows.damp[own]
     faintest = damp * _FAINTEST
-    count = _add(
-        rows.item, rows.rise, damp * rows.fall[p], rows.start[own], p, dense, total, touched, count
-    )
+    count = _add(rows.item, rows.rise, damp * rows.fall[p], rows.start[own], p, dense, total, touched, count)
     value = damp * rows.rise[p]
     count = _add(rows.item, rows.fall, value, p + 1, rows.start[own + 1], dense, total, touched, count)
     s = own + 1
@@ -342,9 +337,7 @@ def _take(
     cache=True,
     nogil=True,
 )
-def similar(
-    first: int, last: int, rows: Rows, places: Places, neighbors: int, normalize: bool
-) -> tuple[I64, I32, F32]:
+def similar(first: int, last: int, rows: Rows, places: Places, neighbors: int, normalize: bool) -> tuple[I64, I32, F32]:
     """Similar items of items [first, last): lengths int64 [last - first], their items int32 and scores float32.
 
     Each item's sums are taken in the order of the rows, so no split into ranges changes a bit.
@@ -370,7 +363,7 @@ def similar(
     )
     end = 0
     for i in range(first, last):
-        dense = DENSE * places.cost[i] > items
+        dense = places.cost[i] > items
         count = 0
         begin, stop = places.offsets[i], places.offsets[i + 1]
         for n in range(begin, stop):

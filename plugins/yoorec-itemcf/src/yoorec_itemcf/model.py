@@ -90,8 +90,7 @@ class ItemCF:
         ranges = list(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
         with ThreadPoolExecutor(context.threads, thread_name_prefix="itemcf") as pool:
             calls = [
-                pool.submit(kernels.similar, *span, rows, places, config.neighbors, config.normalize)
-                for span in ranges
+                pool.submit(kernels.similar, *span, rows, places, config.neighbors, config.normalize) for span in ranges
             ]
             for done, _ in enumerate(as_completed(calls), 1):
                 context.progress(done / len(calls), "similar items")

@@ -23,7 +23,18 @@ _i32, _i64, _f32 = (_column(dtype) for dtype in (types.int32, types.int64, types
 
 @njit(
     types.Tuple((types.int64[::1], types.int32[::1], types.float32[::1]))(
-        _i32, _i64, _i32, _i64, _i32, _f32, types.int64, types.int64, types.float64, types.float32[::1], types.int32[::1], types.uint64[::1]
+        _i32,
+        _i64,
+        _i32,
+        _i64,
+        _i32,
+        _f32,
+        types.int64,
+        types.int64,
+        types.float64,
+        types.float32[::1],
+        types.int32[::1],
+        types.uint64[::1],
     ),
     cache=True,
     nogil=True,

@@ -1,0 +1,259 @@
+"""The guides: their tables are what the code says, and their blocks run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+
+from yoorec.config.compose import load_scenario
+from yoorec.config.framework import SceneKeys
+from yoorec.docs import TABLES, replace_between, update
+from yoorec.plugins import load_plugins
+
+ROOT = Path(__file__).parents[1]
+GUIDES = sorted(
+    path
+    for pattern in ("README.md", "scenarios/README.md", "conf/README.md", "plugins/README.md", "plugins/*/README.md")
+    for path in ROOT.glob(pattern)
+)
+
+COVERED: dict[str, str] = {}
+"""First line of a block marked ``no-run`` to the test that covers it: ``tests/test_x.py::test_y``."""
+
+_BLOCK = re.compile(r"^```(\w+)(?: +([\w-]+))? *\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a guide: its language, its marker, its text and the line on which the text begins."""
+
+    guide: Path
+    language: str
+    marker: str
+    text: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.guide.relative_to(ROOT).as_posix()}:{self.line}"
+
+
+def _blocks(*languages: str) -> list[Block]:
+    found = []
+    for guide in GUIDES:
+        text = guide.read_text(encoding="utf-8")
+        for match in _BLOCK.finditer(text):
+            if match[1] in languages:
+                found.append(Block(guide, match[1], match[2] or "", match[3], text[: match.start(3)].count("\n") + 1))
+    return found
+
+
+def _commands(block: Block) -> list[str]:
+    """A block's commands: every line of a ``bash`` block, the lines after ``$`` of a ``console`` block."""
+    lines = block.text.replace("\\\n", " ").splitlines()
+    if block.language == "console":
+        return [line[2:] for line in lines if line.startswith("$ ")]
+    return [line for line in lines if line.strip() and not line.startswith("#")]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with the checkout's scenarios, in which blocks run."""
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    shutil.copytree(ROOT / "scenarios", folder / "scenarios")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def thirty_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The plugin of plugins/README.md, put on sys.path as pip would install it."""
+    site = tmp_path / "site"
+    plugin, test, build = (
+        _guide_block(language, place) for language, place in (("python", 0), ("python", 1), ("toml", 0))
+    )
+    project = tomllib.loads(build)["project"]
+    (entry,) = project["entry-points"]["yoorec"].items()
+    info = site / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+    info.mkdir(parents=True)
+    (site / f"{entry[1]}.py").write_text(plugin)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
+    (info / "entry_points.txt").write_text(f"[yoorec]\n{entry[0]} = {entry[1]}\n")
+    (site / "tests").mkdir()
+    (site / "tests" / "test_contract.py").write_text(f"from {entry[1]} import Same, SameConfig\n{test}")
+    monkeypatch.syspath_prepend(site)
+    yield site
+    sys.modules.pop(entry[1], None)
+
+
+def _guide_block(language: str, place: int) -> str:
+    return [block for block in _blocks(language) if block.guide == ROOT / "plugins" / "README.md"][place].text
+
+
+# -- tables
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_tables_are_what_the_code_says(guide: Path) -> None:
+    text = guide.read_text(encoding="utf-8")
+    name = guide.relative_to(ROOT).as_posix()
+    assert update(text, load_plugins()) == text, f"run `python -m yoorec.docs {name}`"
+
+
+@pytest.mark.parametrize(
+    ("guide", "table"), [("README.md", "components"), ("plugins/README.md", "hooks"), ("scenarios/README.md", "keys")]
+)
+def test_every_table_has_its_place(guide: str, table: str) -> None:
+    text = (ROOT / guide).read_text(encoding="utf-8")
+    assert f"<!-- {table}:begin -->" in text
+    assert table in TABLES
+
+
+def test_replace_between() -> None:
+    text = "before\n<!-- hooks:begin -->\nold\n<!-- hooks:end -->\nafter\n"
+    new = replace_between(text, "hooks", "new\n")
+    assert new == "before\n<!-- hooks:begin -->\n\nnew\n\n<!-- hooks:end -->\nafter\n"
+    assert replace_between(new, "hooks", "new\n") == new
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<!-- hooks:begin -->",
+        "<!-- hooks:end --><!-- hooks:begin -->",
+        "<!-- hooks:begin --><!-- hooks:begin --><!-- hooks:end -->",
+    ],
+)
+def test_replace_between_broken_markers(text: str) -> None:
+    with pytest.raises(ValueError) as refused:
+        update(text, load_plugins())
+    assert str(refused.value) == (
+        "the text must hold <!-- hooks:begin --> and <!-- hooks:end -->, once each and in this order"
+    )
+
+
+# -- blocks
+
+
+@pytest.mark.parametrize("block", _blocks("yaml"), ids=str)
+@pytest.mark.usefixtures("thirty_lines")
+def test_yaml_blocks_compose(block: Block, checkout: Path) -> None:
+    """A whole scenario composes as it stands, one section of it within a small scenario, a data config under `data`."""
+    if block.marker == "no-run":
+        return
+    own = OmegaConf.to_container(OmegaConf.create(block.text))
+    assert isinstance(own, dict)
+    known = {name.rstrip("_") for name in SceneKeys.__dataclass_fields__} | SECTION_NAMES
+    path = checkout / "scenarios" / "of_a_guide.yaml"
+    if "scene" in own or "defaults" in own:
+        path.write_text(block.text)
+    elif "use" in own:
+        path.write_text(_small({"data": own}))
+    else:
+        assert own.keys() <= known, f"marks neither a scenario nor a data config: {', '.join(own)}"
+        path.write_text(_small(own))
+    scenario = load_scenario(path)
+    assert scenario.triggers
+
+
+SECTION_NAMES = {"defaults", "data", "profile", "triggers", "merge", "ranker", "exposure", "fit", "replay", "serve"}
+
+
+def _small(own: dict[Any, Any]) -> str:
+    scenario = {
+        "defaults": ["yoorec/base", *([] if "data" in own else [{"data": "demo"}]), "_self_"],
+        "scene": "of_a_guide",
+        "triggers": {"hot": {"use": "hot"}, "itemcf": {"use": "itemcf"}},
+        **own,
+    }
+    return OmegaConf.to_yaml(OmegaConf.create(scenario))
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.relative_to(ROOT).as_posix())
+@pytest.mark.usefixtures("checkout")
+def test_python_blocks_run(guide: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of a guide's blocks, one after the other in one namespace; the tests among them are collected, not run."""
+    module = types.ModuleType("of_a_guide")
+    monkeypatch.setitem(sys.modules, "of_a_guide", module)  # where dataclasses look their module up
+    for block in _blocks("python"):
+        if block.guide == guide and block.marker != "no-run":
+            code = compile("\n" * (block.line - 1) + block.text, str(guide), "exec", dont_inherit=True)
+            exec(code, vars(module))  # noqa: S102 - our own guide
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("block", _blocks("bash", "console"), ids=str)
+def test_commands_run(block: Block, checkout: Path) -> None:
+    """Commands of yoorec run as they stand; others, and those that would run for long, are marked ``no-run``."""
+    if block.marker == "no-run":
+        return
+    commands = _commands(block)
+    assert commands, "a block without a command"
+    for command in commands:
+        words = shlex.split(command.split("#")[0])
+        words = words[2:] if words[:2] == ["uv", "run"] else words
+        assert words[0] == "yoorec", (
+            f"'{command}' is no command of yoorec: mark its block no-run and cover it by a test"
+        )
+        result = subprocess.run(
+            [sys.executable, "-m", *words], cwd=checkout, capture_output=True, text=True, timeout=600, check=False
+        )
+        assert result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
+
+
+def test_what_does_not_run_is_covered_by_a_test() -> None:
+    unrun = {
+        block.text.splitlines()[0]: block
+        for block in _blocks("bash", "console", "python", "yaml")
+        if block.marker == "no-run"
+    }
+    assert sorted(unrun) == sorted(COVERED), "COVERED lists exactly the blocks marked no-run, by their first line"
+    for test in COVERED.values():
+        path, _, name = test.partition("::")
+        assert re.search(rf"def {re.escape(name)}\(", (ROOT / path).read_text(encoding="utf-8")), test
+
+
+def test_every_marker_is_known() -> None:
+    for block in _blocks("bash", "console", "python", "yaml", "toml"):
+        assert block.marker in {"", "no-run"}, str(block)
+
+
+# -- the plugin of the author's guide
+
+
+def test_the_thirty_lines_are_about_thirty() -> None:
+    lines = [line for line in _guide_block("python", 0).splitlines() if line.strip()]
+    assert len(lines) <= 35
+
+
+def test_the_thirty_lines_pass_their_contract(thirty_lines: Path) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib", "tests"]
+    environment = {
+        "PYTHONPATH": str(thirty_lines),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PATH": "",
+        "HOME": str(thirty_lines),
+    }
+    result = subprocess.run(command, cwd=thirty_lines, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    passed = int(re.findall(r"(\d+) passed", result.stdout)[0])
+    assert passed > 50
+
+
+def test_the_guides_fixture_block_holds(yoorec_project: Any) -> None:
+    names: dict[str, Any] = {}
+    (block,) = [each for each in _blocks("python") if "def test_in_a_scenario(" in each.text]
+    exec(block.text, names)  # noqa: S102 - our own guide
+    names["test_in_a_scenario"](yoorec_project)
