@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from yoorec.cli import main
 from yoorec.components import KINDS, ComponentSpec
-from yoorec.errors import PluginError
+from yoorec.config.compose import load_scenario
+from yoorec.errors import ConfigError, PluginError
 from yoorec.hookspecs import hookimpl
 from yoorec.plugins import Plugins, load_plugins
 
@@ -278,4 +281,57 @@ def test_a_target_that_is_not_there_is_a_plugin_error() -> None:
         spec.load()
     assert str(failed.value) == (
         "trigger 'mine' can't be loaded from yoorec.batch:Nothing: module 'yoorec.batch' has no attribute 'Nothing'"
+    )
+
+
+def test_a_target_whose_import_raises_is_a_plugin_error(install: Install) -> None:
+    install("yoorec-bad", "0.3", "raise RuntimeError('no licence')")
+    with pytest.raises(PluginError) as failed:
+        ComponentSpec("trigger", "mine", _Config, "yoorec_bad:Mine").load()
+    assert str(failed.value) == ("trigger 'mine' can't be loaded from yoorec_bad:Mine: RuntimeError: no licence")
+
+
+# -- in scenarios and on the command line
+
+
+def test_a_failed_plugin_is_fatal_only_to_a_scenario_that_names_it(install: Install, yoorec_project: Any) -> None:
+    install("yoorec-bad", "0.3", "import nowhere_to_be_found")
+    fine = yoorec_project(triggers={"near": {"use": "itemcf"}})
+    assert load_scenario(fine.path).triggers[0].use == "itemcf"
+    named = yoorec_project(triggers={"near": {"use": "itemcf"}, "bad": {"use": "bad"}})
+    with pytest.raises(ConfigError) as refused:
+        load_scenario(named.path)
+    (problem,) = refused.value.problems
+    assert problem.key == "triggers.bad.use"
+    assert problem.message == (
+        "'bad' can't be had: yoorec-bad 0.3 is installed but can't be used: "
+        "ModuleNotFoundError: No module named 'nowhere_to_be_found'"
+    )
+
+
+def test_a_target_that_fails_is_fatal_only_in_use(install: Install, yoorec_project: Any) -> None:
+    """Listing and checking import no target; the scene names the component whose module fails."""
+    install("yoorec-late", "0.3", SOUND.replace("{module}:Trigger", "yoorec_late.model:Trigger"))
+    project = yoorec_project(triggers={"late": {"use": "late"}})
+    assert load_scenario(project.path).triggers[0].use == "late"
+    with pytest.raises(PluginError, match=r"trigger .late. can.t be loaded from yoorec_late\.model:Trigger: "):
+        project.scene()
+
+
+def test_plugins_lists_what_failed(install: Install) -> None:
+    install("yoorec-bad", "0.3", "import nowhere_to_be_found")
+    install("yoorec-fake", "1.2", SOUND)
+    result = CliRunner().invoke(main, ["plugins"], env={"COLUMNS": "200"})
+    assert result.exit_code == 0, result.output
+    assert "yoorec-bad 0.3: can't be used: ModuleNotFoundError: No module named 'nowhere_to_be_found'" in result.output
+    assert "yoorec-fake 1.2" in result.output
+
+
+def test_a_clash_is_printed_without_a_traceback(install: Install) -> None:
+    install("yoorec-one", "1.0", SOUND.replace("{name}", "same"))
+    install("acme-two", "2.5", SOUND.replace("{name}", "same"))
+    result = CliRunner().invoke(main, ["plugins"], env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert result.output.strip() == (
+        "trigger 'same' is offered by both acme-two 2.5 and yoorec-one 1.0: uninstall one of them"
     )

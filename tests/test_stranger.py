@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,8 +68,6 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environmen
 
 def _constraints(folder: Path) -> Path:
     """The versions that the project pins, as a constraints file."""
-    import tomllib
-
     pinned = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["uv"]["constraint-dependencies"]
     path = folder / "constraints.txt"
     path.write_text("\n".join(pinned) + "\n")
@@ -109,6 +108,19 @@ def test_its_yaml_is_found_under_defaults(environment: Environment) -> None:
     )
     shown = environment.run("-m", "yoorec", "show", str(project.path))
     assert "use: trending" in shown
+
+
+def test_the_wheel_holds_the_templates(environment: Environment) -> None:
+    printed = environment.run("-m", "yoorec", "new-plugin", "again")
+    assert "wrote yoorec-again" in printed
+    assert (environment.folder / "yoorec-again" / "src" / "yoorec_again" / "model.py").is_file()
+
+
+def test_the_environment_lacks_what_plugins_bring(environment: Environment) -> None:
+    """The core's wheel brings no trigger; a scenario that names a known one says what to install."""
+    project = write_project(environment.folder / "bare", triggers={"near": {"use": "itemcf"}})
+    told = environment.run("-m", "yoorec", "check", str(project.path), code=2)
+    assert "try:      pip install yoorec-itemcf" in told
 
 
 def test_a_wrong_key_is_named_with_the_nearest(environment: Environment) -> None:

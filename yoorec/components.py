@@ -69,8 +69,10 @@ class ComponentSpec:
         module, _, attribute = self.target.partition(":")
         try:
             return getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
-            raise PluginError(f"{self.kind} '{self.name}' can't be loaded from {self.target}: {error}") from error
+        except Exception as error:
+            kind = "" if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: "
+            message = f"{self.kind} '{self.name}' can't be loaded from {self.target}: {kind}{error}"
+            raise PluginError(message) from error
 
 
 def _no_progress(done: float, note: str = "") -> None:

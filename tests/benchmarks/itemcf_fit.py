@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -72,14 +71,14 @@ def in_time_order(user: np.ndarray, item: np.ndarray, moment: np.ndarray) -> tup
 def run_ours(columns: list[np.ndarray], threads: int, neighbors: int, half_life: str, repeats: int) -> list[float]:
     """Seconds of each fit of `yoorec_itemcf` with every correction on and nobody's plays cut."""
     import pyarrow as pa
+    from yoorec_itemcf import ItemCFConfig
+    from yoorec_itemcf.model import ItemCF
 
     from yoorec.components import FitContext
     from yoorec.config.types import duration_ms
     from yoorec.data.catalogue import Catalogue
     from yoorec.data.log import EventLog
     from yoorec.data.vocabulary import Vocabulary
-    from yoorec_itemcf import ItemCFConfig
-    from yoorec_itemcf.model import ItemCF
 
     def log_of(user: np.ndarray, item: np.ndarray, moment: np.ndarray) -> EventLog:
         def constant(value: float, dtype: type) -> np.ndarray:
@@ -146,8 +145,13 @@ def work(engine: str, folder: Path, options: argparse.Namespace) -> None:
         seconds = run_ours(columns, options.threads, options.neighbors, options.half_life, options.repeats)
     else:
         seconds = run_peer(columns, options.threads, options.neighbors, options.repeats)
-    peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    print(json.dumps({"seconds": seconds, "peak_gb": peak_gb}))
+    print(json.dumps({"seconds": seconds, "peak_gb": peak_gb()}))
+
+
+def peak_gb() -> float:
+    """The most memory this process ever held. `getrusage` won't do: there, a child begins with its parent's peak."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e9
 
 
 def measure(engine: str, folder: Path, options: argparse.Namespace) -> tuple[list[float], float]:

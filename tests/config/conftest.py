@@ -25,7 +25,7 @@ from yoorec.plugins import Plugins, load_plugins
 class HotConfig:
     """Popular items."""
 
-    half_life: Duration = duration_ms("1d")  # noqa: RUF009
+    half_life: Duration = duration_ms("1d")
     """Plays count half after this."""
     bound: Literal["wilson", "mean"] = "wilson"
     """How quality is bounded."""
@@ -43,7 +43,7 @@ class Damping:
 class CoPlayConfig:
     """Items played together."""
 
-    half_life: Duration | None = duration_ms("10m")  # noqa: RUF009
+    half_life: Duration | None = duration_ms("10m")
     """Gap at which a pair counts half; null: no decay."""
     neighbors: Annotated[int, Ge(1)] = 50
     """Similar items kept."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -50,6 +51,9 @@ def running(*scenes: Scene, healthy: bool = True) -> Iterator[str]:
     app = create_app(scenes, on_ready=ready.set, on_failure=failed)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on"))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
+    # Client and server share this interpreter; at the default 5 ms each handover would cost a test that much.
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(0.0001)
     thread.start()
     try:
         deadline = time.monotonic() + 60
@@ -61,6 +65,7 @@ def running(*scenes: Scene, healthy: bool = True) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join()
+        sys.setswitchinterval(interval)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from yoorec.config.show import flow
 from yoorec.config.walk import dump
 from yoorec.plugins import Offer, Plugins, load_plugins
 
-__all__ = ["BEGIN", "END", "render_keys", "update_readme"]
+__all__ = ["BEGIN", "END", "render_keys", "shipped", "update_readme"]
 
 BEGIN, END = "<!-- keys:begin -->", "<!-- keys:end -->"
 _PLACES: dict[Kind, str] = {
@@ -54,25 +54,26 @@ def _table(config: type) -> Iterator[str]:
         yield "| " + " | ".join(_cell(cell) for cell in row) + " |"
 
 
-def _shipped(offer: Offer) -> bool:
+def shipped(offer: Offer) -> bool:
+    """Whether a component comes from the core or from a package that ships beside it."""
     return offer.plugin.distribution == "yoorec" or offer.plugin.distribution.startswith("yoorec-")
 
 
-def render_keys(plugins: Plugins) -> str:
-    """Markdown tables of every key: the framework's, then each shipped component's by kind and name."""
+def render_keys(plugins: Plugins, keep: Callable[[Offer], bool] = shipped) -> str:
+    """Markdown tables of every key: the framework's, then those of each component that is kept, by kind and name."""
     lines: list[str] = ["### At the top", "", *_table(SceneKeys)]
     for kind, config in SECTIONS.items():
         place, word = _PLACES[kind], KIND_WORDS.get(kind, kind)
         lines += ["", f"### `{place}`", "", f"Keys of every {word}:", "", *_table(config)]
         for offer in plugins:
-            if offer.spec.kind == kind and _shipped(offer):
+            if offer.spec.kind == kind and keep(offer):
                 spec, by = offer.spec, offer.plugin.distribution
                 said = (spec.summary or summary(spec.config)).rstrip(".")
                 lines += ["", f"#### {word} `{spec.name}` ({by})", "", f"{said[:1].upper()}{said[1:]}.", ""]
                 lines += list(_table(spec.config))
     for key, config in SETTINGS.items():
         lines += ["", f"### `{key}`", "", summary(config), "", *_table(config)]
-    metrics = [offer.spec for offer in plugins if offer.spec.kind == "metric" and _shipped(offer)]
+    metrics = [offer.spec for offer in plugins if offer.spec.kind == "metric" and keep(offer)]
     if metrics:
         lines += [
             "",

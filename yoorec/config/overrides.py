@@ -80,7 +80,7 @@ def parse_override(text: str, setting: Setting) -> Override | Problem:
         with _lock:
             override: Override = _parser().parse_override(text)
     except HydraException as error:
-        said = str(error).strip().splitlines()[0].split(" expecting {")[0]
+        said = str(error).strip().splitlines()[0].split(" expecting ")[0]
         return Problem(
             setting.file,
             setting.key(text),

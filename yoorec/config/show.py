@@ -15,7 +15,7 @@ from yoorec.config.strict_yaml import KeyPath
 
 __all__ = ["flow", "origin_rows", "show_yaml"]
 
-_PLAIN = re.compile(r"[A-Za-z_./~*][A-Za-z0-9_./~*@ -]*|[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h|d)")
+_PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./~*@ -]*|[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h|d)")
 _READ_AS_OTHER = {"null", "true", "false", "yes", "no", "on", "off", "y", "n", "~"}
 _WIDTH = 110
 
@@ -23,10 +23,16 @@ _WIDTH = 110
 def _scalar(value: Any) -> str:
     if isinstance(value, str):
         plain = _PLAIN.fullmatch(value) and value.lower() not in _READ_AS_OTHER and value == value.strip()
-        return value if plain else json.dumps(value.replace("${", "\\${"), ensure_ascii=False)
+        return value if plain else _quoted(value.replace("${", "\\${"))
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         return {"nan": ".nan", "inf": ".inf", "-inf": "-.inf"}[str(value)]
     return json.dumps(value)
+
+
+def _quoted(text: str) -> str:
+    """Double quotes, as YAML reads them: JSON's escapes, and its own for what may not stand in a YAML file."""
+    quoted = json.dumps(text, ensure_ascii=False)
+    return "".join(each if each.isprintable() else f"\\U{ord(each):08x}" for each in quoted)
 
 
 def flow(value: Any) -> str:

@@ -32,10 +32,11 @@ def replay_job(scenario: str, overrides: tuple[str, ...], folder: Path, *, reque
 
 
 def print_sweep(jobs: Sequence[SweepJob], console: Console) -> None:
-    """One row a run: what it changed, and its metrics with half the width of their 95 % intervals; the best of each in bold."""
+    """One row a run: what it changed, and its metrics with half the width of their intervals; the best in bold."""
     names = list(dict.fromkeys(name for job in jobs for name in job.result or ()))
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("run", overflow="fold", min_width=max(len(each) for job in jobs for each in (*job.changed, "run")))
+    widest = max(len(each) for job in jobs for each in (*job.changed, "run"))
+    table.add_column("run", overflow="fold", min_width=widest)
     for name in names:
         table.add_column(name, justify="right")
     best = {name: max(job.result[name]["value"] for job in jobs if job.result) for name in names}

@@ -28,18 +28,22 @@ def better(difference: Interval, higher_is_better: bool = True) -> int:
 
 def render(report: Report) -> RenderableType:
     """What `yoorec replay` prints; pass it to a rich console."""
-    parts: list[RenderableType] = [_heading(report), _slates(report), _alone(report), _funnel(report)]
+    parts: list[RenderableType] = [_heading(report)]
+    parts += [_title("Slates, with 95 % intervals"), _slates(report)]
+    parts += [_title("Each trigger alone, under the same exposure rules"), _alone(report)]
+    parts += [_title("Funnel: share of the truths still in the list, and the list's mean length"), _funnel(report)]
     if report.gates:
-        parts.append(_gates(report))
-    parts.append(_footer(report))
+        parts += [_title("Gates"), _gates(report)]
+    parts += [Text(), _footer(report)]
     return Group(*parts)
 
 
-def _table(title: str) -> Table:
-    return Table(
-        title=f"\n{title}", title_justify="left", title_style="italic", header_style="bold", box=None,
-        pad_edge=False, padding=(0, 2, 0, 0),
-    )  # fmt: skip
+def _title(text: str) -> Text:
+    return Text(f"\n{text}", style="italic")
+
+
+def _table() -> Table:
+    return Table(header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ def _heading(report: Report) -> Text:
 def _slates(report: Report) -> RenderableType:
     """Control and variants side by side, or under each other, metric by metric, where they don't fit."""
     others = [name for name in report.variants if name != CONTROL]
-    wide, narrow = (_table("Slates, with 95 % intervals") for _ in range(2))
+    wide, narrow = (_table() for _ in range(2))
     for name in ("metric", CONTROL, *(title for each in others for title in (each, "against control"))):
         wide.add_column(name, no_wrap=True)
     for name in ("metric", "", "", "against control"):
@@ -87,22 +91,27 @@ def _slates(report: Report) -> RenderableType:
 
 
 def _alone(report: Report) -> Table:
-    table = _table("Each trigger alone, under the same exposure rules")
+    """Control's triggers, and below each the variants in which it shows other lists."""
+    table = _table()
     table.add_column("trigger", no_wrap=True)
     labels = list(report.control.metrics)
     for label in labels:
         table.add_column(label, overflow="fold")
-    for name, variant in report.variants.items():
-        for trigger, metrics in variant.triggers.items():
-            if name != CONTROL and report.control.triggers.get(trigger) == metrics:
-                continue
-            title = trigger if name == CONTROL else f"{trigger} ({name})"
-            table.add_row(title, *(_short(metrics[label]) for label in labels))
+    triggers = dict.fromkeys(name for variant in report.variants.values() for name in variant.triggers)
+    for trigger in triggers:
+        known = report.control.triggers.get(trigger)
+        if known is not None:
+            table.add_row(trigger, *(_short(known[label]) for label in labels))
+        for name, variant in report.variants.items():
+            found = variant.triggers.get(trigger)
+            if found is not None and found != known:
+                title = f"  {name}" if known is not None else f"{trigger}, {name}"
+                table.add_row(title, *(_short(found[label]) for label in labels))
     return table
 
 
 def _funnel(report: Report) -> Table:
-    table = _table("Funnel: share of the truths still in the list, and the list's mean length")
+    table = _table()
     width = 24 if len(report.variants) == 1 else 0  # variants leave no room for bars in a narrow terminal
     table.add_column("stage", no_wrap=True)
     for name in report.variants:
@@ -125,7 +134,7 @@ def _funnel(report: Report) -> Table:
 
 
 def _gates(report: Report) -> Table:
-    table = _table("Gates")
+    table = _table()
     table.add_column("", no_wrap=True)
     table.add_column("gate", no_wrap=True)
     table.add_column("variant", no_wrap=True)

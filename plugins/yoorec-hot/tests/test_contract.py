@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from yoorec.testing.contracts import TriggerContract
 from yoorec_hot.config import HotConfig
 from yoorec_hot.model import Hot
+
+from yoorec.testing.contracts import TriggerContract
 
 
 class TestHot(TriggerContract):

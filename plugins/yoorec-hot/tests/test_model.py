@@ -11,6 +11,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from yoorec_hot import HotConfig
+from yoorec_hot.model import Hot, wilson_lower
 
 from yoorec.batch import Plays, Ragged, RequestBatch
 from yoorec.components import FitContext
@@ -18,8 +20,6 @@ from yoorec.data.catalogue import Catalogue
 from yoorec.data.log import EventLog
 from yoorec.data.vocabulary import Vocabulary
 from yoorec.errors import DataError
-from yoorec_hot import HotConfig
-from yoorec_hot.model import Hot, wilson_lower
 
 HOUR_MS = 3_600_000
 START_MS = 1_700_000_000_000

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from yoorec.testing.contracts import TriggerContract
 from yoorec_itemcf.config import ItemCFConfig
 from yoorec_itemcf.model import ItemCF
+
+from yoorec.testing.contracts import TriggerContract
 
 
 class TestItemCF(TriggerContract):

@@ -12,15 +12,15 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from yoorec_itemcf import ItemCFConfig
+from yoorec_itemcf.model import ItemCF
+from yoorec_itemcf.similar import FARTHEST
 
 from yoorec.batch import Plays, Ragged, RequestBatch
 from yoorec.components import FitContext
 from yoorec.data.catalogue import Catalogue
 from yoorec.data.log import EventLog
 from yoorec.data.vocabulary import Vocabulary
-from yoorec_itemcf import ItemCFConfig
-from yoorec_itemcf.kernels import FARTHEST
-from yoorec_itemcf.model import ItemCF
 
 HOUR_MS = 3_600_000
 Row = tuple[int, int, int, float]

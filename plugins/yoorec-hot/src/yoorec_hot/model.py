@@ -48,10 +48,10 @@ class Hot:
 
         score(i) = sum over plays of i: weight * 2^(-age / half_life)  *  max(floor, bound(i))
 
-    age: up to the log's cut (the last event's time where it has none). weight: the event type's. bound: Wilson's lower
-    bound of the item's completion or like rate among its plays in the window. A product rather than a threshold
-    alone: it estimates, on the safe side, the decayed plays *that were worth it*, has no cliff at which an item vanishes,
-    and a few lucky plays don't lift an item, since its bound is low until more plays confirm it.
+    age: up to the log's cut (the last event's time where it has none). weight: the event type's. bound: Wilson's
+    lower bound of the item's completion or like rate among its plays in the window. A product rather than a threshold
+    alone: it estimates, on the safe side, the decayed plays *that were worth it*, and has no cliff at which an item
+    vanishes; a few lucky plays don't lift an item, since its bound is low until more plays confirm it.
 
     item: int32 [N], every item that qualifies, best first, ties by item. score: float32 [N].
     """

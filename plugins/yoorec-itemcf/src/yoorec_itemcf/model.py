@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,7 @@ class _Scratch(threading.local):
     def of(self, items: int) -> _Scratch:
         if len(self.total) != items:
             self.total = np.zeros(items, np.float32)
-            self.touched = np.empty(items, np.int32)
+            self.touched = np.empty(items + 1, np.int32)
             self.keys = np.empty(items, np.uint64)
         return self
 
@@ -52,11 +53,11 @@ class ItemCF:
         decay(gap) = 2^(-gap / half_life)      damp(n) = 1 / log(1 + n)
 
     Each row is then divided by its maximum, and its `neighbors` best are kept. The cosine is that of Sarwar et al.,
-    WWW 2001; the damping is Breese et al.'s inverse user frequency (UAI 1998); the decay between two plays is that of
-    Ding and Li, CIKM 2005, taken between the plays of a pair instead of up to now.
+    WWW 2001; rows are normalised after Karypis, CIKM 2001; the damping carries Breese et al.'s inverse user frequency
+    (UAI 1998) over to users; the decay is that of Ding and Li, CIKM 2005, taken between the plays of a pair.
 
     offsets: int64 [I + 1]. near_item: int32 [N]. near_score: float32 [N]. Row i holds item i's similar items, best
-    first, ties by item.
+    first.
     """
 
     def __init__(self, config: ItemCFConfig, catalogue: Catalogue) -> None:
@@ -70,12 +71,14 @@ class ItemCF:
 
     def fit(self, log: EventLog, context: FitContext) -> None:
         """Learn from the log's plays. Neither threads nor ranges change a bit of the result."""
-        from yoorec_itemcf import kernels  # only a fit needs them; serving does without loading their code
+        # Only a fit needs these kernels; serving does without loading them.
+        from yoorec_itemcf.rows import by_item, by_user
+        from yoorec_itemcf.similar import similar
 
         config = self.config
         plays = log.plays()
         most = len(plays) if config.max_plays is None else config.max_plays
-        rows = kernels.by_user(
+        rows = by_user(
             np.ascontiguousarray(plays.user, np.int32),
             np.ascontiguousarray(plays.item, np.int32),
             np.ascontiguousarray(plays.time, np.int64),
@@ -85,19 +88,19 @@ class ItemCF:
             float(config.half_life or 0),
             config.damp_users,
         )
-        places = kernels.by_item(rows)
-        bounds = _deal(places.cost, _RANGES * context.threads)
-        ranges = list(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
+        places = by_item(rows)
+        bounds = _deal(places.cost, _RANGES * context.threads).tolist()
         with ThreadPoolExecutor(context.threads, thread_name_prefix="itemcf") as pool:
             calls = [
-                pool.submit(kernels.similar, *span, rows, places, config.neighbors, config.normalize) for span in ranges
+                pool.submit(similar, first, last, rows, places, config.neighbors, config.normalize)
+                for first, last in pairwise(bounds)
             ]
             for done, _ in enumerate(as_completed(calls), 1):
                 context.progress(done / len(calls), "similar items")
+        del rows, places  # room for joining the ranges
         parts = [call.result() for call in calls]
-        lengths = np.concatenate([np.empty(0, np.int64), *(part[0] for part in parts)])
         self.offsets = np.zeros(self.items + 1, np.int64)
-        np.cumsum(lengths, out=self.offsets[1:])
+        self.offsets[1:] = np.cumsum(np.concatenate([np.empty(0, np.int64), *(part[0] for part in parts)]))
         self.near_item = np.concatenate([np.empty(0, np.int32), *(part[1] for part in parts)])
         self.near_score = np.concatenate([np.empty(0, np.float32), *(part[2] for part in parts)])
 

@@ -3,39 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit, types
 
 from yoorec.ragged import top_of_dense
+from yoorec_itemcf.arrays import F32, I32, I64, U64, column, readonly
 
 __all__ = ["recall"]
 
-I32, I64, F32 = npt.NDArray[np.int32], npt.NDArray[np.int64], npt.NDArray[np.float32]
-
-
-def _column(dtype: types.Type) -> types.Array:
-    """An input column; declared read-only, which a writable one may stand for too."""
-    return types.Array(dtype, 1, "C", readonly=True)
-
-
-_i32, _i64, _f32 = (_column(dtype) for dtype in (types.int32, types.int64, types.float32))
+_i32, _i64, _f32 = readonly(types.int32), readonly(types.int64), readonly(types.float32)
+_found = types.Tuple((column(types.int64), column(types.int32), column(types.float32)))
+_history = (_i32, _i64, _i32)
+_similar = (_i64, _i32, _f32)
+_scratch = (column(types.float32), column(types.int32), column(types.uint64))
 
 
 @njit(
-    types.Tuple((types.int64[::1], types.int32[::1], types.float32[::1]))(
-        _i32,
-        _i64,
-        _i32,
-        _i64,
-        _i32,
-        _f32,
-        types.int64,
-        types.int64,
-        types.float64,
-        types.float32[::1],
-        types.int32[::1],
-        types.uint64[::1],
-    ),
+    _found(*_history, *_similar, types.int64, types.int64, types.float64, *_scratch),
     cache=True,
     nogil=True,
 )
@@ -51,12 +34,12 @@ def recall(
     recency: float,
     total: F32,
     touched: I32,
-    keys: npt.NDArray[np.uint64],
+    keys: U64,
 ) -> tuple[I64, I32, F32]:
     """The k best of B requests: offsets int64 [B + 1], item int32 and score float32.
 
     main int32 [B] stands in front of the history unless the history already begins with it.
-    total: float32 [I], all 0, and left so. touched: int32 [I]. keys: uint64 [I].
+    total: float32 [I], all 0, and left so. touched: int32 [I + 1]. keys: uint64 [I].
     """
     size = len(main)
     items = len(offsets) - 1
@@ -77,12 +60,10 @@ def recall(
             if source >= 0:
                 for n in range(offsets[source], offsets[source + 1]):
                     value = weight * near_score[n]
-                    if value > 0.0:  # an underflow must not list its item twice
-                        j = near_item[n]
-                        if total[j] == 0.0:
-                            touched[count] = j
-                            count += 1
-                        total[j] += value
+                    j = np.uint32(near_item[n])
+                    touched[count] = j  # without a branch; kept if the item is new and its value no underflow
+                    count += (total[j] == 0.0) & (value > 0.0)
+                    total[j] += value
             weight *= np.float32(recency)
         others = 0
         for n in range(count):
