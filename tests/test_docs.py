@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import time
 import tomllib
 import types
 from collections.abc import Iterator
@@ -14,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from omegaconf import OmegaConf
 
@@ -29,7 +33,23 @@ GUIDES = sorted(
     for path in ROOT.glob(pattern)
 )
 
-COVERED: dict[str, str] = {}
+COVERED: dict[str, str] = {
+    "pip install uv && uv run yoorec replay scenarios/underlying_page.yaml": "tests/test_docs.py::test_the_quick_start",
+    "uv run yoorec serve scenarios/underlying_page.yaml": "tests/test_docs.py::test_the_server_answers_the_curl",
+    "curl -s localhost:8000/v1/recommend -H 'content-type: application/json' \\": (
+        "tests/test_docs.py::test_the_server_answers_the_curl"
+    ),
+    "yoorec replay scenarios/underlying_page.yaml "
+    '\'replay.gates=["ndcg@10 >= control", "hit_rate@10 >= 0.1"]\' --out report': (
+        "tests/test_docs.py::test_the_gates_decide"
+    ),
+    "uv run yoorec replay scenarios/underlying_page.yaml "
+    "data=movielens_1m data.path=../shared/data/movielens_1m/ml-1m.zip --out report": (
+        "tests/test_docs.py::test_the_movielens_replay"
+    ),
+    "yoorec new-plugin trending --folder plugins": "tests/test_stranger.py::test_it_passes_its_own_tests",
+    "pip install uv && uv run pytest": "tests/test_workspace.py::test_ci_runs_what_the_readme_says",
+}
 """First line of a block marked ``no-run`` to the test that covers it: ``tests/test_x.py::test_y``."""
 
 _BLOCK = re.compile(r"^```(\w+)(?: +([\w-]+))? *\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -107,9 +127,8 @@ def _guide_block(language: str, place: int) -> str:
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_tables_are_what_the_code_says(guide: Path) -> None:
-    text = guide.read_text(encoding="utf-8")
     name = guide.relative_to(ROOT).as_posix()
-    assert update(text, load_plugins()) == text, f"run `python -m yoorec.docs {name}`"
+    assert update(guide, load_plugins()) == guide.read_text(encoding="utf-8"), f"run `python -m yoorec.docs {name}`"
 
 
 @pytest.mark.parametrize(
@@ -136,9 +155,11 @@ def test_replace_between() -> None:
         "<!-- hooks:begin --><!-- hooks:begin --><!-- hooks:end -->",
     ],
 )
-def test_replace_between_broken_markers(text: str) -> None:
+def test_replace_between_broken_markers(text: str, tmp_path: Path) -> None:
+    guide = tmp_path / "README.md"
+    guide.write_text(text)
     with pytest.raises(ValueError) as refused:
-        update(text, load_plugins())
+        update(guide, load_plugins())
     assert str(refused.value) == (
         "the text must hold <!-- hooks:begin --> and <!-- hooks:end -->, once each and in this order"
     )
@@ -202,8 +223,12 @@ def test_commands_run(block: Block, checkout: Path) -> None:
     commands = _commands(block)
     assert commands, "a block without a command"
     for command in commands:
-        words = shlex.split(command.split("#")[0])
+        words = shlex.split(command.split(" #")[0])
         words = words[2:] if words[:2] == ["uv", "run"] else words
+        if words[:2] == ["pip", "install"] and len(words) > 2:
+            ours = {"yoorec", *(path.name for path in (ROOT / "plugins").iterdir())}
+            assert set(words[2:]) <= ours, f"'{command}' installs what is not ours"
+            continue
         assert words[0] == "yoorec", (
             f"'{command}' is no command of yoorec: mark its block no-run and cover it by a test"
         )
@@ -228,6 +253,93 @@ def test_what_does_not_run_is_covered_by_a_test() -> None:
 def test_every_marker_is_known() -> None:
     for block in _blocks("bash", "console", "python", "yaml", "toml"):
         assert block.marker in {"", "no-run"}, str(block)
+
+
+# -- what the README shows
+
+
+def _readme_block(language: str, marks: str) -> str:
+    (block,) = [each for each in _blocks(language) if each.guide == ROOT / "README.md" and marks in each.text]
+    return block.text
+
+
+def _yoorec(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "yoorec", *words]
+    return subprocess.run(command, cwd=checkout, capture_output=True, text=True, timeout=600, check=False)
+
+
+def test_the_readme_shows_the_scenario_whole() -> None:
+    shown = _readme_block("yaml", "scene:")
+    assert shown == (ROOT / "scenarios" / "underlying_page.yaml").read_text(encoding="utf-8")
+
+
+def _shape(text: str) -> list[str]:
+    """Lines with every figure replaced by #, and runs of blanks by one."""
+    figures = re.sub(r"[-+±]?\d[\d,.]*", "#", text)
+    return [" ".join(line.split()) for line in figures.splitlines() if line.strip()]
+
+
+def test_the_quick_start(checkout: Path) -> None:
+    """The replay ends with the table that the README shows, figures aside."""
+    (command,) = [first for first in COVERED if first.startswith("pip install uv && uv run yoorec replay ")]
+    result = _yoorec(checkout, *shlex.split(command)[7:])
+    assert result.returncode == 0, result.stderr
+    shown = _shape(_readme_block("text", "against control"))
+    printed = _shape(result.stdout)
+    assert [line for line in shown if line not in printed] == []
+
+
+def test_the_gates_decide(checkout: Path) -> None:
+    (command,) = [first for first in COVERED if "replay.gates=" in first]
+    words = shlex.split(command)[1:]
+    result = _yoorec(checkout, *words)
+    report = json.loads((checkout / "report" / "report.json").read_text(encoding="utf-8"))
+    assert (checkout / "report" / "report.html").is_file()
+    assert len(report["gates"]) > 1
+    assert result.returncode == (0 if all(gate["passed"] for gate in report["gates"]) else 3), result.stderr
+    strict = [
+        word if not word.startswith("replay.gates=") else 'replay.gates=["hit_rate@10 >= 0.99"]' for word in words
+    ]
+    assert _yoorec(checkout, *strict).returncode == 3
+
+
+def test_the_movielens_replay(checkout: Path) -> None:
+    (command,) = [first for first in COVERED if "movielens_1m" in first]
+    archive = Path(os.environ.get("YOOREC_DATA", ROOT.parent / "shared" / "data")) / "movielens_1m" / "ml-1m.zip"
+    if not archive.is_file():
+        pytest.skip("the data set movielens_1m is not there")
+    words = [f"data.path={archive}" if word.startswith("data.path=") else word for word in shlex.split(command)[3:]]
+    result = _yoorec(checkout, *words, "--requests", "200")
+    assert result.returncode == 0, result.stderr
+    assert json.loads((checkout / "report" / "report.json").read_text(encoding="utf-8"))["requests"] == 200
+
+
+def test_the_server_answers_the_curl(checkout: Path) -> None:
+    """What the README serves answers what it sends."""
+    (body,) = re.findall(r"-d '(\{.*\})'", _readme_block("bash", "curl "))
+    port_file = checkout / "port"
+    words = ["serve", "scenarios/underlying_page.yaml", "serve.port=0", "--port-file", str(port_file)]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "yoorec", *words], cwd=checkout, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not port_file.exists() or not port_file.read_text().strip():
+            assert server.poll() is None, "the server ended"
+            assert time.monotonic() < deadline, "the server did not come up"
+            time.sleep(0.05)
+        address = f"http://127.0.0.1:{int(port_file.read_text())}"
+        while httpx.get(f"{address}/readyz").status_code != 200:
+            assert time.monotonic() < deadline, "the server did not become ready"
+            time.sleep(0.05)
+        headers = {"content-type": "application/json"}
+        answer = httpx.post(f"{address}/v1/recommend", content=body, headers=headers)
+        assert answer.status_code == 200, answer.text
+        assert len(answer.json()["items"]) == json.loads(body)["k"]
+        assert answer.json()["ledger"]
+    finally:
+        server.terminate()
+        server.wait(30)
 
 
 # -- the plugin of the author's guide

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from yoorec import hookspecs
-from yoorec.config.keys import render_keys
+from yoorec.config.keys import component_keys, render_keys
 from yoorec.plugins import Plugins, load_plugins
 
 __all__ = ["TABLES", "components_table", "hook_facts", "hooks", "hooks_table", "replace_between", "update"]
@@ -86,11 +86,17 @@ def replace_between(text: str, name: str, table: str) -> str:
     return f"{before}{begin}\n\n{table.rstrip()}\n\n{end}{rest.split(end)[1]}"
 
 
-def update(text: str, plugins: Plugins) -> str:
-    """The text with each of its tables written anew. Raises ValueError naming a marker that stands alone."""
+def update(path: Path, plugins: Plugins) -> str:
+    """The guide's text with each of its tables written anew. Raises ValueError naming a marker that stands alone.
+
+    In the README of a plugin's folder, `keys` are those of the components that the plugin offers.
+    """
+    text = path.read_text(encoding="utf-8")
+    folder = path.resolve().parent.name
     for name, render in TABLES.items():
         if f"<!-- {name}:" in text:
-            text = replace_between(text, name, render(plugins))
+            own = name == "keys" and any(offer.plugin.distribution == folder for offer in plugins)
+            text = replace_between(text, name, component_keys(plugins, folder) if own else render(plugins))
     return text
 
 
@@ -98,7 +104,7 @@ def main(paths: list[str]) -> None:
     """Write the tables of the files named."""
     plugins = load_plugins()
     for path in map(Path, paths):
-        path.write_text(update(path.read_text(encoding="utf-8"), plugins), encoding="utf-8")
+        path.write_text(update(path, plugins), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -105,9 +105,9 @@ class Figures:
     p99_ms: float
 
 
-def ask(url: str, connections: int, seconds: float, folder: Path, core: Sequence[str]) -> Figures:
+def ask(url: str, connections: int, seconds: int, folder: Path, core: Sequence[str]) -> Figures:
     """Run wrk for a while."""
-    command = [*core, "wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency", "-s", str(folder / "wrk.lua")]
+    command = [*core, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(folder / "wrk.lua")]
     run = subprocess.run([*command, url, str(folder / "bodies")], capture_output=True, text=True, check=True)
     if "Non-2xx" in run.stdout:
         raise SystemExit(run.stdout)
@@ -217,7 +217,7 @@ def start_s(arguments: Sequence[str], environment: dict[str, str]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seconds", type=float, default=4.0, help="seconds of each run of wrk")
+    parser.add_argument("--seconds", type=int, default=4, help="seconds of each run of wrk")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each, taken in turn; the median counts")
     parser.add_argument("--only", nargs="*", help="names of the servers to run beside the bare one")
     parser.add_argument("--bare", nargs=2, type=Path, help=argparse.SUPPRESS)
@@ -266,10 +266,10 @@ def main() -> None:
 
 
 def measure_one(
-    name: str, url: str, seconds: float, folder: Path, core: Sequence[str], found: dict[tuple[str, int], list[Figures]]
+    name: str, url: str, seconds: int, folder: Path, core: Sequence[str], found: dict[tuple[str, int], list[Figures]]
 ) -> None:
     """Both numbers of connections against one server, after a moment's warm-up."""
-    ask(url, 16, 0.5, folder, core)
+    ask(url, 16, 1, folder, core)
     for connections in (1, 16):
         found.setdefault((name, connections), []).append(ask(url, connections, seconds, folder, core))
 

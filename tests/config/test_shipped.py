@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 
 import pytest
 
-from yoorec.config.compose import load_scenario
+from yoorec.config import library
+from yoorec.config.compose import compose, load_scenario
 from yoorec.config.library import core_folder, shipped_scenarios
 from yoorec.plugins import load_plugins
 
@@ -71,3 +73,25 @@ def test_composing_needs_no_heavy_import():
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.split() == []
+
+
+def test_installed_package_finds_what_travels_inside_it(installed, tmp_path, monkeypatch):
+    package, elsewhere = tmp_path / "site/yoorec", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for name in ("conf", "scenarios"):
+        shutil.copytree(core_folder(name), package / name)
+    monkeypatch.setattr(library, "_PACKAGE", package)
+    monkeypatch.chdir(elsewhere)
+    composition = compose("light", ["data=movielens_1m", "data.path=ml-1m.zip"], installed)
+    assert [layer.file for layer in composition.layers] == [
+        package / "conf/yoorec/base.yaml",
+        package / "conf/data/movielens_1m.yaml",
+        package / "scenarios/light.yaml",
+    ]
+    # Nothing packaged is the user's, so everything relative lies where the user is.
+    assert composition.scenario.store == elsewhere / ".yoorec"
+    assert composition.scenario.data.config.path == elsewhere / "ml-1m.zip"
+    assert (
+        composition.scenario.hash
+        == load_scenario("light", ["data=movielens_1m", "data.path=/x/ml-1m.zip"], installed).hash
+    )

@@ -19,7 +19,7 @@ from yoorec.config.show import flow
 from yoorec.config.walk import dump
 from yoorec.plugins import Offer, Plugins, load_plugins
 
-__all__ = ["BEGIN", "END", "render_keys", "shipped", "update_readme"]
+__all__ = ["BEGIN", "END", "component_keys", "render_keys", "shipped", "update_readme"]
 
 BEGIN, END = "<!-- keys:begin -->", "<!-- keys:end -->"
 _PLACES: dict[Kind, str] = {
@@ -85,6 +85,17 @@ def render_keys(plugins: Plugins, keep: Callable[[Offer], bool] = shipped) -> st
             "|---|---|",
         ]
         lines += [f"| `{spec.name}` | {_cell(spec.summary)} |" for spec in metrics]
+    return "\n".join(lines) + "\n"
+
+
+def component_keys(plugins: Plugins, distribution: str) -> str:
+    """Markdown tables of the keys of one package's components, each under its name where it offers several."""
+    offers = [offer for offer in plugins if offer.plugin.distribution == distribution]
+    lines: list[str] = []
+    for offer in offers:
+        if len(offers) > 1:
+            lines += [*([""] if lines else []), f"### {offer.spec.kind} `{offer.spec.name}`", ""]
+        lines += list(_table(offer.spec.config))
     return "\n".join(lines) + "\n"
 
 
