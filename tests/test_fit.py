@@ -242,7 +242,7 @@ def test_rank_samples_are_labelled_by_what_was_played(small_scene: Callable[...,
 SCENARIO = """
 defaults: [yoorec/base, {data: demo}, _self_]
 scene: killed
-data: {users: 60, items: 40, days: 6}
+data: {users: 100, items: 100, days: 6}
 triggers:
   hot: {use: hot, limit: 20}
 """

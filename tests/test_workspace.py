@@ -202,3 +202,13 @@ def test_the_scene_needs_neither_duckdb_nor_hydra() -> None:
     assert (
         _imported("import yoorec.scene, yoorec.pipeline, yoorec.assembly, yoorec.ledger", ("duckdb", "hydra")) == set()
     )
+
+
+def test_ci_runs_what_the_readme_says() -> None:
+    """The commands of the README's last section, the tests last."""
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").split("## Developing")[1]
+    for command in ("ruff check .", "ruff format --check .", "mypy --strict yoorec", "lint-imports", "uv run pytest"):
+        assert command in readme
+        assert command in script
+    assert script.rstrip().splitlines()[-1].startswith("uv run pytest")

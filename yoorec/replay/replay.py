@@ -155,11 +155,11 @@ def _variants(scenario: Scenario, plugins: Plugins) -> dict[str, Scenario]:
     from yoorec.config.compose import load_scenario
 
     found = {CONTROL: scenario}
-    for name, overrides in scenario.variants.items():
+    for name in scenario.variants:
         if name == CONTROL or scenario.path is None:
             message = f"'{CONTROL}' is the scenario as it stands" if name == CONTROL else "needs a scenario from a file"
             raise ConfigError((Problem(str(scenario.path or ""), f"variants.{name}", message),))
-        found[name] = load_scenario(scenario.path, [*scenario.overrides, *overrides], plugins)
+        found[name] = load_scenario(scenario.path, scenario.overrides, plugins, variant=name)
         check_comparable(scenario, found[name], name)
     return found
 

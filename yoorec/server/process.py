@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import subprocess
 import sys
@@ -10,8 +11,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-
-import httpx
 
 from yoorec.errors import YoorecError
 
@@ -52,14 +51,22 @@ def _address(process: subprocess.Popen[bytes], port_file: Path, told: Path) -> s
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline and process.poll() is None:
         if port_file.exists():
-            url = f"http://127.0.0.1:{port_file.read_text(encoding='utf-8').strip()}"
-            try:
-                if httpx.get(f"{url}/readyz", timeout=5).status_code == 200:
-                    return url
-            except httpx.TransportError:
-                pass  # bound, and about to listen
-        time.sleep(0.02)
+            port = int(port_file.read_text(encoding="utf-8"))
+            if _is_ready(port):
+                return f"http://127.0.0.1:{port}"
+        time.sleep(0.01)
     why = "in time" if process.poll() is None else f"and ended with {process.returncode}"
     raise YoorecError(
         f"the server did not come up {why}:\n{told.read_text(encoding='utf-8', errors='replace').strip()}"
     )
+
+
+def _is_ready(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False  # bound, and about to listen
+    finally:
+        connection.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -18,6 +17,7 @@ import uvicorn
 from yoorec.errors import ConfigError, Problem, YoorecError
 from yoorec.scene import Scene
 from yoorec.server.app import create_app
+from yoorec.server.memory import release_startup_memory
 
 __all__ = ["serve"]
 
@@ -61,9 +61,7 @@ def serve(
     names = ", ".join(scene.scenario.scene for scene in scenes)
 
     def ready() -> None:
-        # What start-up made stays for good: collections need not walk it again.
-        gc.collect()
-        gc.freeze()
+        release_startup_memory()
         say(f"ready in {time.perf_counter() - started:.2f} s")
 
     def failed(error: Exception) -> None:
