@@ -265,7 +265,8 @@ def _readme_block(language: str, marks: str) -> str:
 
 def _yoorec(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "yoorec", *words]
-    return subprocess.run(command, cwd=checkout, capture_output=True, text=True, timeout=600, check=False)
+    wide = {**os.environ, "COLUMNS": "110"}  # as the README's tables were printed
+    return subprocess.run(command, cwd=checkout, capture_output=True, text=True, timeout=600, check=False, env=wide)
 
 
 def test_the_readme_shows_the_scenario_whole() -> None:
