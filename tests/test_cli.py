@@ -129,3 +129,15 @@ def test_scenario_that_is_not_there_is_named(folder: Path) -> None:
     result = run("check", "smal.yaml")
     assert result.exit_code == 2
     assert "smal.yaml" in result.stderr
+
+
+def test_rule_that_leaves_itself_out_is_told(folder: Path) -> None:
+    rules = "exposure=[{use: drop_seen}, {use: spread, by: nowhere, optional: true}, {use: backfill, from: hot}]"
+    result = run("replay", "small.yaml", rules, "--requests", "20", "--out", "report")
+    assert result.exit_code == 0, result.output
+    assert "exposure.spread: left out: no item has the column 'nowhere'" in result.output
+    notes = json.loads((folder / "report" / "report.json").read_text())["variants"]["control"]["notes"]
+    assert notes == {"exposure.spread": "left out: no item has the column 'nowhere'"}
+    refused = run("replay", "small.yaml", rules.replace(", optional: true", ""), "--requests", "20")
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith("exposure.spread: items: no column 'nowhere'")

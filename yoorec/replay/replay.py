@@ -43,6 +43,7 @@ class _Chain:
     measured: Measured
     artifacts: Mapping[str, ArtifactNote]
     latency: Latency | None
+    notes: Mapping[str, str]
 
 
 def replay(
@@ -114,6 +115,7 @@ def replay(
             requests_per_s=len(rows) / chain.measured.seconds,
             seconds=chain.measured.seconds,
             latency=chain.latency,
+            notes=chain.notes,
         )
         for name, chain in chains.items()
     }
@@ -206,7 +208,7 @@ def _run(
         scene.close()
     seconds["replay"] = seconds.get("replay", 0.0) + measured.seconds
     seconds["latency"] = seconds.get("latency", 0.0) + time.perf_counter() - started
-    return _Chain(scenario, measured, artifacts, latency)
+    return _Chain(scenario, measured, artifacts, latency, scene.pipeline.notes)
 
 
 class _Share:

@@ -85,6 +85,7 @@ class VariantReport:
     versus_control: label to the difference from control on the same requests, paired; empty for control.
     drift:     trigger to the population stability index of its scores, rank window against replay; null where unknown.
     timings_us: stage to microseconds a request, in batches. latency: single requests.
+    notes:     what components say of themselves, by their key, such as a rule that left itself out.
     """
 
     overrides: tuple[str, ...]
@@ -99,6 +100,7 @@ class VariantReport:
     requests_per_s: float
     seconds: float
     latency: Latency | None = None
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

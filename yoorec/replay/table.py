@@ -151,6 +151,8 @@ def _footer(report: Report) -> Text:
         latency = variant.latency
         alone = "" if latency is None else f"; one at a time p50 {latency.p50_ms:.2f} ms, p99 {latency.p99_ms:.2f} ms"
         text.append(f"{name}: {variant.requests_per_s:,.0f} requests/s{alone}\n", style="dim")
+        for key, note in variant.notes.items():
+            text.append(f"{name}: {key}: {note}\n", style="yellow")
         moved = [f"{trigger} {psi:.2f}" for trigger, psi in variant.drift.items() if psi is not None]
         if moved:
             text.append(f"{name}: score drift (PSI) since the rank window: {', '.join(moved)}\n", style="dim")
