@@ -262,3 +262,56 @@ def test_ledger_names_the_rule_that_filled_up(opened: Callable[..., Any]) -> Non
     filled = [entry for entry in entries if entry.get("added_by")]
     assert filled
     assert all(entry["added_by"] == "exposure.backfill" and "counts" in entry["sources"] for entry in filled)
+
+
+@pytest.mark.parametrize("deadlines", [False, True])
+def test_backfill_from_a_trigger_that_fails_when_asked_again_degrades(
+    opened: Callable[..., Any], deadlines: bool
+) -> None:
+    class FailsDeeper(Counts):
+        def recall(self, requests: RequestBatch, k: int) -> CandidateBatch:
+            if k > 4:
+                raise OSError("disk gone")
+            return super().recall(requests, k)
+
+    pipeline, arrivals = opened({"deep": FailsDeeper}, limit=4, rules=("drop_seen", "backfill"), timeout_ms=5000)
+    result = pipeline.run(arrivals, deadlines=deadlines, tolerant=True)
+    assert result.degraded == ("triggers.deep: OSError: disk gone",)
+    assert len(result.slates) == len(arrivals)
+
+
+def test_backfill_from_a_trigger_that_hangs_when_asked_again_is_cut_off(opened: Callable[..., Any]) -> None:
+    class HangsDeeper(Counts):
+        def recall(self, requests: RequestBatch, k: int) -> CandidateBatch:
+            if k > 4:
+                time.sleep(3)
+            return super().recall(requests, k)
+
+    pipeline, arrivals = opened({"deep": HangsDeeper}, limit=4, rules=("drop_seen", "backfill"), timeout_ms=100)
+    started = time.perf_counter()
+    result = pipeline.run(arrivals, deadlines=True, tolerant=True)
+    assert time.perf_counter() - started < 2
+    assert result.degraded == ("triggers.deep: timeout after 100 ms",)
+
+
+def test_backfill_from_a_trigger_left_out_leaves_the_slate_short(opened: Callable[..., Any]) -> None:
+    triggers = {"failing": failing_trigger(), "counts": Counts}  # the rule fills from the first
+    pipeline, arrivals = opened(triggers, limit=4, rules=("drop_seen", "backfill"), timeout_ms=5000)
+    result = pipeline.run(arrivals, deadlines=True, tolerant=True)
+    assert result.degraded == ("triggers.failing: OSError: disk gone",)
+    assert result.slates.lengths.max() <= 4
+
+
+@pytest.mark.parametrize("deadlines", [False, True])
+def test_trigger_that_raises_a_timeout_of_its_own_has_failed_not_outrun(
+    opened: Callable[..., Any], deadlines: bool
+) -> None:
+    class Own(Counts):
+        def recall(self, requests: RequestBatch, k: int) -> CandidateBatch:
+            raise TimeoutError("its database")
+
+    pipeline, arrivals = opened({"own": Own, "counts": Counts}, timeout_ms=5000)
+    with pytest.raises(TimeoutError, match="its database"):
+        pipeline.run(arrivals, deadlines=deadlines)
+    degraded = pipeline.run(arrivals, deadlines=deadlines, tolerant=True).degraded
+    assert degraded == ("triggers.own: TimeoutError: its database",)

@@ -188,7 +188,7 @@ class Ranker(Protocol):
 class ExposureContext:
     """What a rule may ask of the chain.
 
-    recall:  (trigger, requests, k) -> that trigger's candidates, ranked lists in the chain's own columns.
+    recall:  (trigger, requests, k) -> that trigger's candidates; none where it was left out of this pass.
     earlier: (requests, candidates) -> the candidates after every rule that stands before this one.
     """
 

@@ -6,28 +6,23 @@ batch it was made in.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from yoorec.batch import Arrivals, CandidateBatch, Ragged, RequestBatch
-from yoorec.bulkhead import Bulkhead, BusyError
+from yoorec.bulkhead import Bulkhead
 from yoorec.components import ExposureContext, ExposureRule, Merge, ProfileStore, Ranker, Trigger
 from yoorec.config.scenario import Scenario
 from yoorec.data.catalogue import Catalogue
+from yoorec.guard import BULKHEAD_THREADS, Guard
 from yoorec.plugins import Plugins
 from yoorec.ragged import best_candidates, first_k, take_rows, unite_items, unite_plays
 
 __all__ = ["Pipeline", "Result", "StageError"]
-
-_log = logging.getLogger("yoorec.pipeline")
-_BULKHEAD_THREADS = 4
 
 
 class StageError(Exception):
@@ -90,7 +85,7 @@ class Pipeline:
         self._ranker = ranker
         self._rules = tuple(rules)
         self.notes = dict(notes or {})
-        self._bulkheads = {name: Bulkhead(name, _BULKHEAD_THREADS) for name in self._parts}
+        self._bulkheads = {name: Bulkhead(name, BULKHEAD_THREADS) for name in self._parts}
         # Items that come out later than the log's start are few; a request after all of them skips the filter.
         self._last_published = int(catalogue.published_at.max(initial=np.iinfo(np.int64).min))
         self._observed = bool(plugins.hook.yoorec_after_stage.get_hookimpls())
@@ -126,13 +121,19 @@ class Pipeline:
         clock = _Clock()
         requests = self.enter(arrivals)
         clock.lap("profile")
-        recalled, degraded = self._recall_all(requests, deadlines, tolerant, clock)
+        guard = Guard(self.recall, self._parts, self._bulkheads, deadlines, tolerant)
+        recalled: dict[str, CandidateBatch] = {}
+        for name, (candidates, elapsed_ms) in guard.ask_all(requests).items():
+            recalled[name] = candidates
+            clock.set(f"triggers.{name}", elapsed_ms)
+            self._report(f"triggers.{name}", requests, candidates, elapsed_ms)
+        clock.skip()
         merged = self.merge(requests, recalled)
         self._report("merge", requests, merged, clock.lap("merge"))
         ranked = self._rank(requests, merged)
         if self._ranker is not None:
             self._report("ranker", requests, ranked, clock.lap("ranker"))
-        exposed = self.expose(requests, ranked, clock)
+        exposed = self._expose(requests, ranked, guard, clock)
         slates = _first(exposed[-1][1] if exposed else ranked, requests.k)
         timings = clock.done()
         if self._watched:
@@ -141,10 +142,10 @@ class Pipeline:
                 scene=self.scenario.scene,
                 requests=requests,
                 slates=slates,
-                degraded=degraded,
+                degraded=guard.degraded,
                 elapsed_ms=timings["total"],
             )
-        return Result(requests, recalled, merged, ranked, exposed, slates, degraded, timings)
+        return Result(requests, recalled, merged, ranked, exposed, slates, guard.degraded, timings)
 
     def enter(self, arrivals: Arrivals) -> RequestBatch:
         """Join the session with the profile as of the request's time."""
@@ -187,45 +188,6 @@ class Pipeline:
         np.cumsum(out, out=kept[1:])
         return found.rows(np.flatnonzero(out), kept[found.offsets])
 
-    def _recall_all(
-        self, requests: RequestBatch, deadlines: bool, tolerant: bool, clock: _Clock
-    ) -> tuple[dict[str, CandidateBatch], tuple[str, ...]]:
-        started = time.perf_counter()
-        pending: dict[str, Future[tuple[CandidateBatch, float]]] = {}
-        recalled: dict[str, CandidateBatch] = {}
-        degraded: list[str] = []
-        if deadlines:
-            for name, part in self._parts.items():
-                try:
-                    pending[name] = self._bulkheads[name].submit(_Call(self, name, requests, part.limit))
-                except BusyError:
-                    degraded.append(f"triggers.{name}: busy, {_BULKHEAD_THREADS} earlier calls have not returned")
-        for name, part in self._parts.items():
-            try:
-                if not deadlines:
-                    candidates, elapsed_ms = _Call(self, name, requests, part.limit)()
-                elif name in pending:
-                    left_s = None
-                    if part.timeout_ms is not None:
-                        left_s = max(0.0, part.timeout_ms / 1000 - (time.perf_counter() - started))
-                    candidates, elapsed_ms = pending[name].result(left_s)
-                else:
-                    continue
-            except FutureTimeoutError:
-                degraded.append(f"triggers.{name}: timeout after {part.timeout_ms} ms")
-                continue
-            except Exception as error:
-                if not tolerant:
-                    raise
-                _log.exception("triggers.%s failed", name)
-                degraded.append(f"triggers.{name}: {_told(error)}")
-                continue
-            recalled[name] = candidates
-            clock.set(f"triggers.{name}", elapsed_ms)
-            self._report(f"triggers.{name}", requests, candidates, elapsed_ms)
-        clock.skip()
-        return recalled, tuple(degraded)
-
     def merge(self, requests: RequestBatch, recalled: Mapping[str, CandidateBatch]) -> CandidateBatch:
         """One candidate set out of the triggers' sets."""
         try:
@@ -242,46 +204,32 @@ class Pipeline:
         except Exception as error:
             raise StageError(f"ranker '{self.scenario.ranker.use}'", _told(error)) from error
 
-    def expose(
-        self, requests: RequestBatch, ranked: CandidateBatch, clock: _Clock | None = None
+    def _expose(
+        self, requests: RequestBatch, ranked: CandidateBatch, guard: Guard, clock: _Clock
     ) -> tuple[tuple[str, CandidateBatch], ...]:
         """The list after each exposure rule, by the rule's id."""
         exposed: list[tuple[str, CandidateBatch]] = []
         kept = ranked
         for place, (name, rule) in enumerate(self._rules):
-            kept = self._apply(place, name, rule, requests, kept)
+            kept = self._apply(place, name, rule, requests, kept, guard)
             exposed.append((name, kept))
-            if clock is not None:
-                self._report(f"exposure.{name}", requests, kept, clock.lap(f"exposure.{name}"))
+            self._report(f"exposure.{name}", requests, kept, clock.lap(f"exposure.{name}"))
         return tuple(exposed)
 
     def _apply(
-        self, place: int, name: str, rule: ExposureRule, requests: RequestBatch, kept: CandidateBatch
+        self, place: int, name: str, rule: ExposureRule, requests: RequestBatch, kept: CandidateBatch, guard: Guard
     ) -> CandidateBatch:
         def earlier(some: RequestBatch, candidates: CandidateBatch) -> CandidateBatch:
             for before, (other, each) in enumerate(self._rules[:place]):
-                candidates = self._apply(before, other, each, some, candidates)
+                candidates = self._apply(before, other, each, some, candidates, guard)
             return candidates
 
         try:
-            return rule.apply(requests, kept, ExposureContext(self._recall_deeper, earlier))
+            return rule.apply(requests, kept, ExposureContext(guard.ask_again, earlier))
         except StageError:
             raise
         except Exception as error:
             raise StageError(f"exposure.{name}", _told(error)) from error
-
-    def _recall_deeper(self, name: str, requests: RequestBatch, k: int) -> CandidateBatch:
-        """A trigger's list in the chain's own columns: every trigger is a source, this one is filled."""
-        found = self.recall(name, requests, k)
-        names = tuple(self._parts)
-        score = np.full((len(found.item), len(names)), np.nan, np.float32)
-        rank = np.full((len(found.item), len(names)), -1, np.int32)
-        column = names.index(name)
-        score[:, column] = found.score
-        starts = np.repeat(found.offsets[:-1], found.lengths)
-        rank[:, column] = np.arange(len(found.item)) - starts
-        nothing = np.full(len(found.item), np.nan, np.float32)
-        return CandidateBatch(found.offsets, found.item, found.score, names, score, rank, nothing)
 
     def _report(self, stage: str, requests: RequestBatch, candidates: CandidateBatch, elapsed_ms: float) -> None:
         if self._observed:
@@ -293,21 +241,6 @@ class Pipeline:
                 candidates=candidates,
                 elapsed_ms=elapsed_ms,
             )
-
-
-@dataclass(slots=True)
-class _Call:
-    """One trigger's part of a pass, with its own time."""
-
-    pipeline: Pipeline
-    name: str
-    requests: RequestBatch
-    limit: int
-
-    def __call__(self) -> tuple[CandidateBatch, float]:
-        started = time.perf_counter()
-        found = self.pipeline.recall(self.name, self.requests, self.limit)
-        return found, (time.perf_counter() - started) * 1000
 
 
 class _Clock:
