@@ -94,7 +94,7 @@ def test_whatever_decides_an_artifact_refits_it(small_scene: Callable[..., Any],
     elif change == "seed":
         scenario = replace(scenario, seed=1)
     elif change == "code":
-        from yoorec.artifacts.code import code_hash
+        from yoorec.code import code_hash
 
         (tmp_path / "small_scene_plugin.py").write_text("# edited, under the same version number\n")
         code_hash.cache_clear()

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from yoorec.artifacts.code import code_hash
 from yoorec.artifacts.store import Artifact
+from yoorec.code import code_hash
 from yoorec.config.scenario import Part, Scenario
 from yoorec.data.catalogue import Catalogue
 from yoorec.errors import ArtifactError, DataError

@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from yoorec.artifacts.code import code_hash
 from yoorec.artifacts.manifest import digest
 from yoorec.artifacts.release import Release, Slot, Step
 from yoorec.artifacts.store import Artifact, Store
 from yoorec.assembly import component_inputs, open_pipeline
+from yoorec.code import code_hash
 from yoorec.components import FitContext, RankSamples
 from yoorec.config.scenario import Scenario, TriggerPart
 from yoorec.data.cuts import Cuts, production_cuts, resolve_cuts

@@ -6,18 +6,17 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
-from functools import cache
-from importlib import resources
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
+from yoorec.code import code_hash
 from yoorec.errors import DataError
 
 if TYPE_CHECKING:
     from yoorec.components import Source
     from yoorec.config.scenario import Scenario
 
-__all__ = ["canonical", "code_hash", "fingerprint_of"]
+__all__ = ["canonical", "fingerprint_of"]
 
 _BLOCK = 1 << 20
 
@@ -35,25 +34,8 @@ def canonical(value: Any) -> Any:
     return value.name if isinstance(value, PurePath) else value
 
 
-@cache
-def code_hash() -> str:
-    """Hex over the sources of this package, since a changed reader may read the same files differently."""
-    digest = hashlib.blake2b(digest_size=16)
-
-    def add(folder: Any, prefix: str) -> None:
-        for entry in sorted(folder.iterdir(), key=lambda entry: str(entry.name)):
-            if entry.is_dir():
-                add(entry, f"{prefix}{entry.name}/")
-            elif entry.name.endswith(".py"):
-                digest.update(f"{prefix}{entry.name}\0".encode())
-                digest.update(entry.read_bytes())
-
-    add(resources.files("yoorec.data"), "")
-    return digest.hexdigest()
-
-
 def fingerprint_of(scenario: Scenario, source: Source) -> str:
-    """32 hex digits over source, config, its files' contents, the settings that shape a log, and the code."""
+    """32 hex digits over source, config, its files' contents, the settings that shape a log, and the code of both."""
     digest = hashlib.blake2b(digest_size=16)
     settings = {
         "source": scenario.data.use,
@@ -61,7 +43,7 @@ def fingerprint_of(scenario: Scenario, source: Source) -> str:
         "config": canonical(scenario.data.config),
         "session_gap_ms": scenario.session_gap_ms,
         "event_weights": canonical(scenario.event_weights),
-        "code": code_hash(),
+        "code": [code_hash("yoorec.data"), code_hash(scenario.data.spec.target)],
     }
     digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
     for path in source.files():

@@ -22,10 +22,6 @@ class Snapshot:
     passes: int = 0
     degraded: dict[tuple[str, str], int] = field(default_factory=dict)
 
-    def degraded_requests(self, trigger: str) -> int:
-        """Requests that the trigger was left out of, whatever the cause."""
-        return sum(count for (name, _), count in self.degraded.items() if name == trigger)
-
 
 class Counters:
     """Counts from several threads at once."""

@@ -17,8 +17,8 @@ from yoorec.errors import ArtifactError
 from yoorec.ragged import are_members
 from yoorec.stages.configs import BlendConfig
 from yoorec.stages.drift import Histogram, score_drift, score_histograms
-from yoorec.stages.listwise import fit_listwise, score_rows
-from yoorec.stages.normalise import normalised_rows
+from yoorec.stages.listwise import fit_listwise
+from yoorec.stages.normalise import normalised_rows, score_rows
 
 if TYPE_CHECKING:
     from yoorec.data.catalogue import Catalogue

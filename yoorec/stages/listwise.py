@@ -11,7 +11,7 @@ import numpy.typing as npt
 from yoorec.ragged import compiled
 from yoorec.stages.normalise import normalised, trigger_scales
 
-__all__ = ["ListwiseFit", "fit_listwise", "score_rows"]
+__all__ = ["ListwiseFit", "fit_listwise"]
 
 _STEPS = 100
 _ENOUGH = 1e-12
@@ -25,36 +25,6 @@ class ListwiseFit:
     requests: int
     loss_before: float
     loss: float
-
-
-@compiled
-def score_rows(
-    offsets: npt.NDArray[np.int64],
-    source_score: npt.NDArray[np.float32],
-    source_rank: npt.NDArray[np.int32],
-    seen: npt.NDArray[np.bool_],
-    weights: npt.NDArray[np.float64],
-    by_rank: bool,
-) -> npt.NDArray[np.float32]:
-    """float32 [N]: the sum over triggers, in order, of weight x normalised score, and the last weight where seen.
-
-    seen: bool [N], or [0] where nothing counts as seen. weights: float64 [T + 1]. The sum is in double precision.
-    """
-    triggers = len(weights) - 1
-    best = np.empty(triggers, np.float64)
-    depth = np.empty(triggers, np.float64)
-    out = np.empty(len(source_score), np.float32)
-    for b in range(len(offsets) - 1):
-        start, stop = offsets[b], offsets[b + 1]
-        trigger_scales(source_score, source_rank, start, stop, by_rank, best, depth)
-        for row in range(start, stop):
-            total = 0.0
-            for t in range(triggers):
-                total += weights[t] * normalised(source_score[row, t], source_rank[row, t], best[t], depth[t])
-            if len(seen) and seen[row]:
-                total += weights[triggers]
-            out[row] = total
-    return out
 
 
 @compiled

@@ -23,7 +23,7 @@ def code_hash(target: str) -> str:
     A plugin: its whole top-level package. A built-in: its sub-package (``yoorec.stages``). Both: the contracts too.
     """
     parts = target.partition(":")[0].split(".")
-    core = Path(__file__).parent.parent
+    core = Path(__file__).parent
     if parts[0] == "yoorec":
         own = core / parts[1]
     else:
@@ -33,17 +33,17 @@ def code_hash(target: str) -> str:
         own = Path(spec.origin).parent
         if own.name != parts[0]:  # a plugin of one module
             own = Path(spec.origin)
-    contract = [path for name in _CONTRACT for path in _sources(core / name)]
-    return _hash([*_sources(own), *contract])
+    return _hash([own, *(core / name for name in _CONTRACT)])
 
 
 def _sources(path: Path) -> list[Path]:
     return [path] if path.is_file() else sorted(path.rglob("*.py"))
 
 
-def _hash(paths: Iterable[Path]) -> str:
+def _hash(roots: Iterable[Path]) -> str:
     found = hashlib.sha256()
-    for path in paths:
-        found.update(path.name.encode())
-        found.update(path.read_bytes())
+    for root in roots:
+        for path in _sources(root):
+            found.update(f"{path.relative_to(root.parent).as_posix()}\0".encode())
+            found.update(path.read_bytes())
     return found.hexdigest()[:16]
