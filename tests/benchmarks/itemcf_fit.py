@@ -20,9 +20,12 @@ import tempfile
 import time
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from yoorec.data.log import EventLog
 
 PEER = ("uv", "run", "--isolated", "--no-project", "--quiet", "--with", "implicit", "python")
 DAY_MS = 86_400_000
@@ -68,35 +71,39 @@ def in_time_order(user: np.ndarray, item: np.ndarray, moment: np.ndarray) -> tup
     return user[order], item[order], moment[order]
 
 
+def event_log(user: np.ndarray, item: np.ndarray, moment: np.ndarray) -> EventLog:
+    """The columns as a log of plays."""
+    import pyarrow as pa
+
+    from yoorec.data.catalogue import Catalogue
+    from yoorec.data.log import EventLog
+    from yoorec.data.vocabulary import Vocabulary
+
+    def constant(value: float, dtype: type) -> np.ndarray:
+        return np.broadcast_to(np.array(value, dtype), len(user))
+
+    users, items = int(user.max()) + 1, int(item.max()) + 1
+    none, unknown = constant(-1, np.int32), constant(np.nan, np.float32)
+    catalogue = Catalogue(
+        Vocabulary(map(str, range(items))),
+        Vocabulary(map(str, range(users))),
+        pa.table({"title": pa.nulls(items, pa.string())}),
+        pa.table({"age": pa.nulls(users, pa.int64())}),
+        np.zeros(items, np.int64),
+    )
+    event, weight, session = constant(0, np.int8), constant(1, np.float32), constant(0, np.int32)
+    return EventLog(
+        user, item, moment, event, weight, session, unknown, none, none, unknown, none, ("play",), catalogue
+    )
+
+
 def run_ours(columns: list[np.ndarray], threads: int, neighbors: int, half_life: str, repeats: int) -> list[float]:
     """Seconds of each fit of `yoorec_itemcf` with every correction on and nobody's plays cut."""
-    import pyarrow as pa
     from yoorec_itemcf import ItemCFConfig
     from yoorec_itemcf.model import ItemCF
 
     from yoorec.components import FitContext
     from yoorec.config.types import duration_ms
-    from yoorec.data.catalogue import Catalogue
-    from yoorec.data.log import EventLog
-    from yoorec.data.vocabulary import Vocabulary
-
-    def log_of(user: np.ndarray, item: np.ndarray, moment: np.ndarray) -> EventLog:
-        def constant(value: float, dtype: type) -> np.ndarray:
-            return np.broadcast_to(np.array(value, dtype), len(user))
-
-        users, items = int(user.max()) + 1, int(item.max()) + 1
-        none, unknown = constant(-1, np.int32), constant(np.nan, np.float32)
-        catalogue = Catalogue(
-            Vocabulary(map(str, range(items))),
-            Vocabulary(map(str, range(users))),
-            pa.table({"title": pa.nulls(items, pa.string())}),
-            pa.table({"age": pa.nulls(users, pa.int64())}),
-            np.zeros(items, np.int64),
-        )
-        event, weight, session = constant(0, np.int8), constant(1, np.float32), constant(0, np.int32)
-        return EventLog(
-            user, item, moment, event, weight, session, unknown, none, none, unknown, none, ("play",), catalogue
-        )
 
     config = ItemCFConfig(
         neighbors=neighbors,
@@ -106,9 +113,9 @@ def run_ours(columns: list[np.ndarray], threads: int, neighbors: int, half_life:
         max_plays=None,
     )
     context = FitContext(threads=threads)
-    small = log_of(*synthetic(2000))
+    small = event_log(*synthetic(2000))
     ItemCF(config, small.catalogue).fit(small, context)
-    log = log_of(*columns)
+    log = event_log(*columns)
     seconds = []
     for _ in range(repeats):
         model = ItemCF(config, log.catalogue)
@@ -148,9 +155,9 @@ def work(engine: str, folder: Path, options: argparse.Namespace) -> None:
     print(json.dumps({"seconds": seconds, "peak_gb": peak_gb()}))
 
 
-def peak_gb() -> float:
-    """The most memory this process ever held. `getrusage` won't do: there, a child begins with its parent's peak."""
-    status = Path("/proc/self/status").read_text()
+def peak_gb(process: int | str = "self") -> float:
+    """The most memory a process ever held. `getrusage` won't do: there, a child begins with its parent's peak."""
+    status = Path(f"/proc/{process}/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e9
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,9 +20,12 @@ from yoorec_itemcf.similar import FARTHEST
 
 from yoorec.batch import Plays, Ragged, RequestBatch
 from yoorec.components import FitContext
+from yoorec.config.compose import load_scenario
 from yoorec.data.catalogue import Catalogue
+from yoorec.data.dataset import read_dataset
 from yoorec.data.log import EventLog
 from yoorec.data.vocabulary import Vocabulary
+from yoorec.plugins import load_plugins
 
 HOUR_MS = 3_600_000
 Row = tuple[int, int, int, float]
@@ -70,16 +75,24 @@ def slow_similarities(log: EventLog, config: ItemCFConfig) -> dict[int, dict[int
         for item in row:
             players[item] += 1
     found: dict[int, dict[int, float]] = defaultdict(lambda: defaultdict(float))
+    support: dict[tuple[int, int], int] = defaultdict(int)
     for row in latest.values():
         damp = 1 / math.log(1 + len(row)) if config.damp_users else 1.0
+        order = {item: place for place, item in enumerate(row)}  # the log's, where times tie too
         for i, time_i in row.items():
             for j, time_j in row.items():
-                halvings = 0.0 if config.half_life is None else abs(time_i - time_j) / config.half_life
-                if i != j and halvings <= FARTHEST:
-                    found[i][j] += 2**-halvings * damp / math.sqrt(players[i] * players[j])
+                gap = abs(time_i - time_j)
+                halvings = 0.0 if config.half_life is None else gap / config.half_life
+                share = 1.0 if order[j] > order[i] else config.backward
+                near_enough = halvings <= FARTHEST and (config.window is None or gap <= config.window)
+                if i != j and near_enough and share > 0:
+                    found[i][j] += share * 2**-halvings * damp / math.sqrt(players[i] * players[j])
+                    support[i, j] += 1
+    for i, row in list(found.items()):
+        found[i] = {j: score for j, score in row.items() if support[i, j] >= config.min_support}
     if config.normalize:
         for row in found.values():
-            highest = max(row.values())
+            highest = max(row.values(), default=1.0)
             for j in row:
                 row[j] /= highest
     return found
@@ -113,6 +126,9 @@ configs = st.builds(
     damp_users=st.booleans(),
     normalize=st.booleans(),
     max_plays=st.sampled_from([None, 1, 3, 100]),
+    window=st.sampled_from([None, 1, HOUR_MS, 20 * HOUR_MS]),
+    backward=st.sampled_from([1.0, 0.5, 0.0]),
+    min_support=st.sampled_from([1, 1, 2, 3]),
 )
 
 
@@ -123,7 +139,7 @@ def test_similarities_equal_a_slow_literal_computation(rows: list[Row], config: 
     expected = slow_similarities(log, config)
     model = fitted(log, config)
     for item in range(8):
-        found, wanted = near(model, item), expected[item]
+        found, wanted = near(model, item), expected.get(item, {})
         assert len(found) == min(config.neighbors, len(wanted))
         assert found == {j: pytest.approx(wanted[j], rel=1e-5) for j in found}
         left_out = [score for j, score in wanted.items() if j not in found]
@@ -163,6 +179,64 @@ def test_a_pair_beyond_a_hundred_half_lives_counts_nothing() -> None:
     assert near(fitted(log_of(too_far), config), 1) == {}
 
 
+def test_what_was_played_before_counts_its_backward_share() -> None:
+    # i0, then i1 an hour later, then i2 at that same moment: the log's order says that i1 came first.
+    log = log_of([(0, 0, 0, 1.0), (0, 1, HOUR_MS, 1.0), (0, 2, HOUR_MS, 1.0)])
+    config = ItemCFConfig(half_life=HOUR_MS, backward=0.25, damp_users=False, normalize=False)
+    model = fitted(log, config)
+    assert [near(model, item) for item in range(3)] == [{1: 0.5, 2: 0.5}, {2: 1.0, 0: 0.125}, {1: 0.25, 0: 0.125}]
+    model = fitted(log, replace(config, backward=0.0))
+    assert [near(model, item) for item in range(3)] == [{1: 0.5, 2: 0.5}, {2: 1.0}, {}]
+    faint = fitted(log, replace(config, backward=1e-300))
+    assert [near(faint, item) for item in range(3)] == [{1: 0.5, 2: 0.5}, {2: 1.0}, {}]
+
+
+def test_plays_further_apart_than_the_window_are_no_pair() -> None:
+    log = log_of([(0, 0, 0, 1.0), (0, 1, 1000, 1.0), (0, 2, 2001, 1.0)])
+    model = fitted(log, ItemCFConfig(half_life=None, window=1000, damp_users=False, normalize=False))
+    assert [near(model, item) for item in range(3)] == [{1: 1.0}, {0: 1.0}, {}]
+
+
+def test_pairs_of_too_few_users_are_left_out() -> None:
+    log = log_of([(user, item, 0, 1.0) for user, items in ((0, (0, 1, 2)), (1, (0, 1))) for item in items])
+    config = ItemCFConfig(min_support=2, damp_users=False, normalize=False)
+    model = fitted(log, config)
+    assert [near(model, item) for item in range(3)] == [{1: 1.0}, {0: 1.0}, {}]
+    # What the window leaves out supports nothing, nor does what came before where only what followed counts.
+    later = log_of([(0, 0, 0, 1.0), (0, 1, 5, 1.0), (1, 1, 0, 1.0), (1, 0, 5, 1.0), (2, 0, 0, 1.0), (2, 1, 9000, 1.0)])
+    assert near(fitted(later, config), 0) != {}
+    assert near(fitted(later, replace(config, backward=0.0)), 0) != {}
+    assert near(fitted(later, replace(config, backward=0.0, window=1000)), 0) == {}
+    assert near(fitted(later, replace(config, min_support=3, window=1000)), 0) == {}
+
+
+def test_half_life_and_window_count_steps_where_data_has_order_but_no_times(tmp_path: Path) -> None:
+    sessions = [["a", "b", "c", "d", "e"], ["c", "a"], ["b", "d", "b", "a", "c", "e", "f"]]
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps({"items": items}) + "\n" for items in sessions))
+    text = "defaults: [yoorec/base]\nscene: steps\ndata: {use: sessions, train: train.jsonl}\n"
+    (tmp_path / "steps.yaml").write_text(f"{text}triggers: {{itemcf: {{use: itemcf}}}}\n")
+    keys = ["triggers.itemcf.half_life=3ms", "triggers.itemcf.window=4ms"]
+    scenario = load_scenario(tmp_path / "steps.yaml", keys, load_plugins())
+    log = read_dataset(scenario).log
+    config = scenario.triggers[0].config
+    model = fitted(log, config)
+    expected: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for items in sessions:
+        place = {item: step for step, item in enumerate(items)}  # the latest of each
+        for i in place:
+            for j in place:
+                steps = abs(place[i] - place[j])
+                if i != j and steps <= 4:
+                    players = [sum(one in each for each in sessions) for one in (i, j)]
+                    expected[i][j] += 2 ** (-steps / 3) / math.log(1 + len(place)) / math.sqrt(math.prod(players))
+    names = log.catalogue.items
+    for i, row in expected.items():
+        highest = max(row.values())
+        assert near(model, names.index(i)) == {
+            names.index(j): pytest.approx(score / highest, rel=1e-5) for j, score in row.items()
+        }
+
+
 def zipf_log(events: int = 30_000, users: int = 300, items: int = 400) -> EventLog:
     rng = np.random.default_rng(3)
     item = np.minimum(rng.zipf(1.3, events) - 1, items - 1)
@@ -172,18 +246,23 @@ def zipf_log(events: int = 30_000, users: int = 300, items: int = 400) -> EventL
 
 
 @pytest.mark.parametrize("half_life", [None, HOUR_MS // 10, 6 * HOUR_MS])
-def test_a_larger_log_with_dense_and_sparse_items(half_life: int | None) -> None:
-    log, config = zipf_log(6000, 100, 300), ItemCFConfig(half_life=half_life, neighbors=300)
+@pytest.mark.parametrize(
+    "limits", [{}, {"backward": 0.5}, {"backward": 0.0, "min_support": 2}, {"window": 9 * HOUR_MS, "min_support": 3}]
+)
+def test_a_larger_log_with_dense_and_sparse_items(half_life: int | None, limits: dict[str, Any]) -> None:
+    log, config = zipf_log(6000, 100, 300), ItemCFConfig(half_life=half_life, neighbors=300, **limits)
     expected, model = slow_similarities(log, config), fitted(log, config)
     for item in range(300):
-        assert near(model, item) == {j: pytest.approx(score, rel=1e-5) for j, score in expected[item].items()}
+        wanted = {j: pytest.approx(score, rel=1e-5) for j, score in expected.get(item, {}).items()}
+        assert near(model, item) == wanted
 
 
-def test_no_bit_depends_on_the_threads(tmp_path: Path) -> None:
+@pytest.mark.parametrize("limits", [{}, {"backward": 0.5, "window": 12 * HOUR_MS, "min_support": 2}])
+def test_no_bit_depends_on_the_threads(limits: dict[str, Any]) -> None:
     log = zipf_log()
-    config = ItemCFConfig(neighbors=20, half_life=HOUR_MS)
+    config = ItemCFConfig(neighbors=20, half_life=HOUR_MS, **limits)
     one, many = fitted(log, config, 1), fitted(log, config, 5)
-    assert len(one.near_item) > 5000
+    assert len(one.near_item) > 2500
     for name in ("offsets", "near_item", "near_score"):
         assert getattr(one, name).tobytes() == getattr(many, name).tobytes()
 
@@ -215,7 +294,8 @@ def slow_recall(model: ItemCF, main: int, history: list[int]) -> dict[int, float
         if item >= 0:
             for other, score in near(model, item).items():
                 scores[other] += model.config.recency**place * score
-    scores.pop(main, None)
+    if not model.config.recall_main:
+        scores.pop(main, None)
     return scores
 
 
@@ -226,13 +306,14 @@ def slow_recall(model: ItemCF, main: int, history: list[int]) -> dict[int, float
     k=st.integers(0, 9),
     recall_from=st.sampled_from([1, 3, 20]),
     recency=st.sampled_from([1.0, 0.8]),
+    recall_main=st.booleans(),
 )
 @settings(deadline=None, max_examples=300)
 def test_recall_equals_a_slow_literal_computation(
-    rows: list[Row], main: int, history: list[int], k: int, recall_from: int, recency: float
+    rows: list[Row], main: int, history: list[int], k: int, **keys: Any
 ) -> None:
     log = log_of(rows)
-    model = fitted(log, ItemCFConfig(half_life=9 * HOUR_MS, recall_from=recall_from, recency=recency))
+    model = fitted(log, ItemCFConfig(half_life=9 * HOUR_MS, **keys))
     expected = slow_recall(model, main, history)
     found = model.recall(request_of(main, history), k)
     found.check()
@@ -249,6 +330,10 @@ def test_the_main_item_recalls_where_the_history_is_empty_and_is_never_recalled_
     assert model.recall(request_of(0, []), 10).item.tolist() == [1, 2]
     assert model.recall(request_of(0, [0, 1]), 10).item.tolist() == [2, 1]
     assert model.recall(request_of(-1, []), 10).item.tolist() == []
+    again = ItemCF(replace(model.config, recall_main=True), log.catalogue)
+    again.offsets, again.near_item, again.near_score = model.offsets, model.near_item, model.near_score
+    assert sorted(again.recall(request_of(0, [0, 1]), 10).item.tolist()) == [0, 1, 2]
+    assert again.recall(request_of(0, []), 10).item.tolist() == [1, 2]
 
 
 def test_a_model_without_neighbours_saves_and_loads(tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["ItemCF"]
 
 _RANGES = 16
-"""Ranges of items a thread gets, on average: enough that none waits long for another's last."""
+"""Ranges of items a worker gets, on average: enough that none waits long for another's last."""
+
+_FAINT = 2.0**-40
+"""A backward share up to this counts as 0, so that no pair's value is lost to underflow."""
 
 
 class _Scratch(threading.local):
@@ -49,8 +50,11 @@ class ItemCF:
     With u ranging over the users who played both, t_ui the time of u's latest play of i, n_u the items u played and
     w_i the users who played i::
 
-        sim(i, j) = sum_u decay(|t_ui - t_uj|) * damp(n_u) / sqrt(w_i * w_j)
+        sim(i, j) = sum_u decay(|t_ui - t_uj|) * share(u, i, j) * damp(n_u) / sqrt(w_i * w_j)
         decay(gap) = 2^(-gap / half_life)      damp(n) = 1 / log(1 + n)
+
+    share is 1 where u played j after i, and `backward` where before, by the log's order. Pairs further apart than
+    `window`, or of fewer than `min_support` users, are left out.
 
     Each row is then divided by its maximum, and its `neighbors` best are kept. The cosine is that of Sarwar et al.,
     WWW 2001; rows are normalised after Karypis, CIKM 2001; the damping carries Breese et al.'s inverse user frequency
@@ -73,12 +77,11 @@ class ItemCF:
         """Learn from the log's plays. Neither threads nor ranges change a bit of the result."""
         # Only a fit needs these kernels; serving does without loading them.
         from yoorec_itemcf.rows import by_item, by_user
-        from yoorec_itemcf.similar import similar
 
         config = self.config
         plays = log.plays()
         most = len(plays) if config.max_plays is None else config.max_plays
-        rows = by_user(
+        rows, reach = by_user(
             np.ascontiguousarray(plays.user, np.int32),
             np.ascontiguousarray(plays.item, np.int32),
             np.ascontiguousarray(plays.time, np.int64),
@@ -87,18 +90,22 @@ class ItemCF:
             most,
             float(config.half_life or 0),
             config.damp_users,
+            config.window or 0,
         )
-        places = by_item(rows)
-        bounds = _deal(places.cost, _RANGES * context.threads).tolist()
-        with ThreadPoolExecutor(context.threads, thread_name_prefix="itemcf") as pool:
-            calls = [
-                pool.submit(similar, first, last, rows, places, config.neighbors, config.normalize)
-                for first, last in pairwise(bounds)
-            ]
-            for done, _ in enumerate(as_completed(calls), 1):
-                context.progress(done / len(calls), "similar items")
-        del rows, places  # room for joining the ranges
-        parts = [call.result() for call in calls]
+        places = by_item(rows, reach)
+        parts = context.engine.map_ranges(
+            "yoorec_itemcf.similar:similar_range",
+            _deal(places.cost, _RANGES * context.engine.workers),
+            {**rows._asdict(), **places._asdict(), "reach": reach},
+            {
+                "neighbors": config.neighbors,
+                "normalize": config.normalize,
+                "backward": config.backward if config.backward > _FAINT else 0.0,
+                "min_support": config.min_support,
+            },
+            lambda done: context.progress(done, "similar items"),
+        )
+        del rows, places, reach  # room for joining the ranges
         self.offsets = np.zeros(self.items + 1, np.int64)
         self.offsets[1:] = np.cumsum(np.concatenate([np.empty(0, np.int64), *(part[0] for part in parts)]))
         self.near_item = np.concatenate([np.empty(0, np.int32), *(part[1] for part in parts)])
@@ -115,8 +122,8 @@ class ItemCF:
     def recall(self, requests: RequestBatch, k: int) -> CandidateBatch:
         """score(j) = sum over the last `recall_from` plays p of recency^p * sim(play p, j), p = 0 the main item.
 
-        The main item itself is not recalled; other items of the history may be (whether they are shown again is an
-        exposure rule's business). Unknown items recall nothing but keep their place.
+        The main item itself is not recalled unless `recall_main`; other items of the history may be (whether they are
+        shown again is an exposure rule's business). Unknown items recall nothing but keep their place.
         """
         if not len(self.near_item):
             return CandidateBatch.empty(len(requests))
@@ -132,6 +139,7 @@ class ItemCF:
                 k,
                 self.config.recall_from,
                 self.config.recency,
+                self.config.recall_main,
                 scratch.total,
                 scratch.touched,
                 scratch.keys,

@@ -6,7 +6,8 @@ import numpy as np
 from numba import njit, types
 
 from yoorec.ragged import top_of_dense
-from yoorec_itemcf.arrays import F32, I32, I64, U64, column, readonly
+from yoorec.ragged.compiled import column, readonly
+from yoorec_itemcf.arrays import F32, I32, I64, U64
 
 __all__ = ["recall"]
 
@@ -18,7 +19,7 @@ _scratch = (column(types.float32), column(types.int32), column(types.uint64))
 
 
 @njit(
-    _found(*_history, *_similar, types.int64, types.int64, types.float64, *_scratch),
+    _found(*_history, *_similar, types.int64, types.int64, types.float64, types.boolean, *_scratch),
     cache=True,
     nogil=True,
 )
@@ -32,13 +33,15 @@ def recall(
     k: int,
     recall_from: int,
     recency: float,
+    with_main: bool,
     total: F32,
     touched: I32,
     keys: U64,
 ) -> tuple[I64, I32, F32]:
     """The k best of B requests: offsets int64 [B + 1], item int32 and score float32.
 
-    main int32 [B] stands in front of the history unless the history already begins with it.
+    main int32 [B] stands in front of the history unless the history already begins with it. with_main: it may be among
+    the candidates.
     total: float32 [I], all 0, and left so. touched: int32 [I + 1]. keys: uint64 [I].
     """
     size = len(main)
@@ -65,16 +68,17 @@ def recall(
                     count += (total[j] == 0.0) & (value > 0.0)
                     total[j] += value
             weight *= np.float32(recency)
-        others = 0
-        for n in range(count):
-            if touched[n] != main[b]:
-                touched[others] = touched[n]
-                others += 1
-        if main[b] >= 0:
+        if not with_main and main[b] >= 0:
+            others = 0
+            for n in range(count):
+                if touched[n] != main[b]:
+                    touched[others] = touched[n]
+                    others += 1
             total[main[b]] = 0.0
+            count = others
         if k > 0:
-            end += top_of_dense(touched, others, total, k, keys, out_item[end:], out_score[end:])
-        for n in range(others):
+            end += top_of_dense(touched, count, total, k, keys, out_item[end:], out_score[end:])
+        for n in range(count):
             total[touched[n]] = 0.0
         out_offsets[b + 1] = end
     return out_offsets, out_item[:end], out_score[:end]

@@ -1,22 +1,25 @@
 """The compiled kernel of ItemCF's fit: similar items of a range of items.
 
-It starts no thread and releases the GIL: the caller deals out ranges. Its signature is declared, so it compiles, or
+It starts no thread and releases the GIL: an engine deals out ranges. Its signature is declared, so it compiles, or
 comes from the cache, at import. In the innermost loop places are unsigned: that spares a check for negative ones.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit, types
 
+from yoorec.engine import Array
 from yoorec.ragged import top_of_dense
-from yoorec_itemcf.arrays import F32, I32, I64, U32, U64, column
+from yoorec.ragged.compiled import column, readonly
+from yoorec_itemcf.arrays import F32, I32, I64, U32, U64
 from yoorec_itemcf.prefetch import prefetch
 from yoorec_itemcf.rows import PLACES, ROWS, Places, Rows
 
-__all__ = ["FARTHEST", "similar"]
+__all__ = ["FARTHEST", "similar", "similar_range"]
 
 FARTHEST = 100
 """Half-lives beyond which a pair counts nothing; 2^-100 is lost in any sum, and float32 stays exact down to there."""
@@ -30,6 +33,21 @@ _AHEAD = 128
 """Entries of a walk that are asked for in advance; the processor sees by itself how a longer run goes on."""
 
 
+class _Limits(NamedTuple):
+    """Which pairs count, where not all of them count alike. None stands for that, and the kernels below are compiled
+    once for each, so that the usual fit pays for no test.
+
+    backward: what a pair counts whose other item was played before. least: users a pair needs.
+    reach: as `by_user` gives it.
+    users: uint32 [I], pairs added to each total so far, one a user, all 0 between items; [0] where one is enough.
+    """
+
+    backward: np.float32
+    least: int
+    reach: U32
+    users: U32
+
+
 @njit(nogil=True, cache=True)
 def _add(
     item: U32,
@@ -41,11 +59,15 @@ def _add(
     total: F32,
     touched: I32,
     count: int,
+    limits: _Limits | None,
 ) -> int:
     """Add value * decay[p] to the total of item[p] for p in start:end. Returns `count` plus the items listed.
 
     dense: list nothing; the totals of so popular an item are looked through as a whole afterwards.
     """
+    if limits is not None and len(limits.users):
+        for p in range(np.uint64(start), np.uint64(end)):
+            limits.users[item[p]] += np.uint32(1)
     if dense:
         for p in range(np.uint64(start), np.uint64(end)):
             total[item[p]] += value * decay[p]
@@ -72,32 +94,51 @@ def _fetch(rows: Rows, p: int) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _walk(rows: Rows, p: int, dense: bool, total: F32, touched: I32, count: int) -> int:
+def _walk(rows: Rows, p: int, dense: bool, total: F32, touched: I32, count: int, limits: _Limits | None) -> int:
     """Add every pair of the play at p: its segment, then segments after it, then before, while not too far."""
     own = rows.segment[p]
     damp = rows.damp[own]
     faintest = damp * _FAINTEST
-    count = _add(rows.item, rows.rise, damp * rows.fall[p], rows.start[own], p, dense, total, touched, count)
+    start, end = rows.start[own], rows.start[own + 1]
+    before = damp * rows.fall[p]
+    if limits is not None:
+        before *= limits.backward
+        if len(limits.reach):
+            start, end = max(start, np.int64(limits.reach[2 * p])), min(end, np.int64(limits.reach[2 * p + 1]))
+        if before == 0.0:
+            start = p
+    count = _add(rows.item, rows.rise, before, start, p, dense, total, touched, count, limits)
     value = damp * rows.rise[p]
-    count = _add(rows.item, rows.fall, value, p + 1, rows.start[own + 1], dense, total, touched, count)
+    count = _add(rows.item, rows.fall, value, p + 1, end, dense, total, touched, count, limits)
     s = own + 1
     value *= rows.link[s]
     while value >= faintest:
         start, end = rows.start[s], rows.start[s + 1]
+        if limits is not None and len(limits.reach):
+            end = max(start, min(end, np.int64(limits.reach[2 * p + 1])))
+            if start == end:
+                break
         while value * rows.fall[end - 1] < faintest:
             end -= 1
-        count = _add(rows.item, rows.fall, value, start, end, dense, total, touched, count)
+        count = _add(rows.item, rows.fall, value, start, end, dense, total, touched, count, limits)
         s += 1
         value *= rows.link[s]
+    if before == 0.0:
+        return count
     s = own
     value = damp * rows.fall[p] * rows.link[s]
     while value > 0.0:
         start, end = rows.start[s - 1], rows.start[s]
+        if limits is not None and len(limits.reach):
+            start = min(end, max(start, np.int64(limits.reach[2 * p])))
         while start < end and value * rows.rise[start] < faintest:
             start += 1
         if start == end:
             break
-        count = _add(rows.item, rows.rise, value, start, end, dense, total, touched, count)
+        weight = value
+        if limits is not None:
+            weight *= limits.backward
+        count = _add(rows.item, rows.rise, weight, start, end, dense, total, touched, count, limits)
         s -= 1
         value *= rows.link[s]
     return count
@@ -124,6 +165,7 @@ def _take(
     count: int,
     scale: F32,
     own: np.float32,
+    limits: _Limits | None,
     best: _Best,
     out_item: I32,
     out_score: F32,
@@ -139,6 +181,11 @@ def _take(
         m = n if dense else touched[n]
         score = total[m] * (own * scale[m])
         total[m] = 0.0
+        if limits is not None and len(limits.users):
+            users = limits.users[m]
+            limits.users[m] = 0
+            if users < limits.least:
+                continue
         if score >= bar:
             if kept == room:
                 kept = top_of_dense(best.item, kept, best.score, neighbors, best.keys, best.item, best.last)
@@ -151,18 +198,10 @@ def _take(
     return top_of_dense(best.item, kept, best.score, neighbors, best.keys, out_item, out_score)
 
 
-@njit(
-    types.Tuple((column(types.int64), column(types.int32), column(types.float32)))(
-        types.int64, types.int64, ROWS, PLACES, types.int64, types.boolean
-    ),
-    cache=True,
-    nogil=True,
-)
-def similar(first: int, last: int, rows: Rows, places: Places, neighbors: int, normalize: bool) -> tuple[I64, I32, F32]:
-    """Similar items of items [first, last): lengths int64 [last - first], their items int32 and scores float32.
-
-    Each item's sums are taken in the order of the rows, so no split into ranges changes a bit.
-    """
+@njit(nogil=True, cache=True)
+def _similar(
+    first: int, last: int, rows: Rows, places: Places, neighbors: int, normalize: bool, limits: _Limits | None
+) -> tuple[I64, I32, F32]:
     items = len(places.cost)
     room = 0
     for i in range(first, last):
@@ -192,9 +231,10 @@ def similar(first: int, last: int, rows: Rows, places: Places, neighbors: int, n
                 prefetch(rows.segment, places.place[n + 8])
             if n + 4 < stop:
                 _fetch(rows, places.place[n + 4])
-            count = _walk(rows, places.place[n], dense, total, touched, count)
+            count = _walk(rows, places.place[n], dense, total, touched, count, limits)
         own = 1.0 / np.sqrt(np.float64(max(stop - begin, 1)))
-        length = _take(rows.name, dense, total, touched, count, scale, own, best, out_item[end:], out_score[end:])
+        out = out_item[end:], out_score[end:]
+        length = _take(rows.name, dense, total, touched, count, scale, own, limits, best, *out)
         if normalize and length:
             highest = out_score[end]
             for n in range(end, end + length):
@@ -202,3 +242,53 @@ def similar(first: int, last: int, rows: Rows, places: Places, neighbors: int, n
         out_length[i - first] = length
         end += length
     return out_length, out_item[:end].copy(), out_score[:end].copy()
+
+
+@njit(
+    types.Tuple((column(types.int64), column(types.int32), column(types.float32)))(
+        *(types.int64, types.int64, ROWS, PLACES, readonly(types.uint32)),
+        *(types.int64, types.boolean, types.float32, types.int64),
+    ),
+    cache=True,
+    nogil=True,
+)
+def similar(
+    first: int,
+    last: int,
+    rows: Rows,
+    places: Places,
+    reach: U32,
+    neighbors: int,
+    normalize: bool,
+    backward: np.float32,
+    min_support: int,
+) -> tuple[I64, I32, F32]:
+    """Similar items of items [first, last): lengths int64 [last - first], their items int32 and scores float32.
+
+    backward: what a pair counts whose other item was played before. min_support: pairs of fewer users are left out.
+    Each item's sums are taken in the order of the rows, so no split into ranges changes a bit.
+    """
+    if backward == 1.0 and min_support == 1 and not len(reach):
+        return _similar(first, last, rows, places, neighbors, normalize, None)
+    users = np.zeros(len(places.cost) if min_support > 1 else 0, np.uint32)
+    return _similar(first, last, rows, places, neighbors, normalize, _Limits(backward, min_support, reach, users))
+
+
+def similar_range(
+    first: int, last: int, arrays: Mapping[str, Array], settings: Mapping[str, Any]
+) -> tuple[I64, I32, F32]:
+    """`similar` as an engine calls it: arrays are `reach` and the columns of `Rows` and `Places`."""
+    rows = Rows(*(arrays[name] for name in Rows._fields))
+    places = Places(*(arrays[name] for name in Places._fields))
+    found: tuple[I64, I32, F32] = similar(
+        first,
+        last,
+        rows,
+        places,
+        arrays["reach"],
+        settings["neighbors"],
+        settings["normalize"],
+        settings["backward"],
+        settings["min_support"],
+    )
+    return found
