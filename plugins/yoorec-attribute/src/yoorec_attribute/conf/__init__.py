@@ -1,0 +1,1 @@
+"""YAML files that scenarios may list under `defaults`."""
