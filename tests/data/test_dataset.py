@@ -41,6 +41,18 @@ EVENTS: dict[str, list[Any]] = {
 WEIGHTS = {"play": 1.0, "like": 0.5}
 
 
+def test_the_past_stands_by_user_and_brings_its_own_ids() -> None:
+    past = pa.table({"user_id": ["u2", "u9", "u2"], "items": [["b", "z", "b"], ["a"], ["c"]]})
+    log = build(tables(EVENTS, past=past), 30, WEIGHTS).log
+    assert log.catalogue.users.ids == ("u1", "u2", "u9")
+    assert "z" in log.catalogue.items.ids
+    assert log.past is not None
+    lists = [log.catalogue.items.decode(log.past.take(np.array([user])).item) for user in range(3)]
+    assert lists == [[], ["b", "z", "b"], ["a"]]
+    assert log.before(30).plays().past is log.past
+    assert build(tables(EVENTS), 30, WEIGHTS).log.past is None
+
+
 def test_the_log_is_in_time_order_and_ties_keep_the_sources() -> None:
     dataset = build(tables(EVENTS), 30, WEIGHTS)
     log = dataset.log

@@ -53,6 +53,7 @@ def literal(rows: list[Row], start: int, end: int | None, truth: str, limit: int
             {
                 "user": session % 3,
                 "time": time,
+                "start": before[0][2],
                 "item": before[-1][1],
                 "session": [(row[1], row[2], float(row[3])) for row in before[::-1][:limit]],
                 "truth": [item] if truth == "next" else list(dict.fromkeys(after)),
@@ -70,6 +71,7 @@ def plain(episodes: Episodes) -> list[dict[str, Any]]:
             {
                 "user": int(one.user[0]),
                 "time": int(one.time[0]),
+                "start": int(one.start[0]),
                 "item": int(one.item[0]),
                 "session": list(
                     zip(session.item.tolist(), session.time.tolist(), session.weight.tolist(), strict=True)

@@ -1,10 +1,9 @@
-"""Catalogues and logs: round trips, what serving imports, and files that are damaged."""
+"""Catalogues: round trips, what serving imports, and files that are damaged."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from yoorec.data.catalogue import Catalogue
-from yoorec.data.storage import load_catalogue, load_log, save_catalogue, save_log
+from yoorec.data.storage import load_catalogue, save_catalogue
 from yoorec.data.vocabulary import Vocabulary
 from yoorec.errors import ArtifactError
 from yoorec.testing.worlds import small_log
@@ -43,19 +42,6 @@ def test_columns_of_any_name_and_none_at_all_come_back(tmp_path: Path) -> None:
     assert same(load_catalogue(tmp_path), catalogue)
 
 
-def test_a_log_comes_back(tmp_path: Path) -> None:
-    for log in (small_log(), small_log().before(1_700_000_500_000), replace(small_log(), cut=7)):
-        save_log(tmp_path, log)
-        found = load_log(tmp_path, log.catalogue)
-        for each in fields(log):
-            one, two = getattr(log, each.name), getattr(found, each.name)
-            if isinstance(one, np.ndarray):
-                assert one.dtype == two.dtype and np.array_equal(one, two, equal_nan=one.dtype.kind == "f")
-                assert two.flags.writeable
-            else:
-                assert one == two
-
-
 def test_loading_imports_no_database(tmp_path: Path) -> None:
     save_catalogue(tmp_path, small_log().catalogue)
     code = (
@@ -77,10 +63,8 @@ def test_a_damaged_catalogue_names_its_file(tmp_path: Path, name: str) -> None:
         load_catalogue(tmp_path)
 
 
-def test_another_table_is_no_log(tmp_path: Path) -> None:
-    log = small_log()
-    save_catalogue(tmp_path, log.catalogue)
-    (tmp_path / "items.arrow").rename(tmp_path / "log.arrow")
-    with pytest.raises(ArtifactError) as caught:
-        load_log(tmp_path, log.catalogue)
-    assert str(caught.value) == f"{tmp_path / 'log.arrow'}: has no column 'user'; there are: id, published_at"
+def test_another_table_is_no_catalogue(tmp_path: Path) -> None:
+    save_catalogue(tmp_path, small_log().catalogue)
+    (tmp_path / "item_columns.arrow").replace(tmp_path / "items.arrow")
+    with pytest.raises(ArtifactError, match=r"items\.arrow: has no column 'id'; there are: title, author"):
+        load_catalogue(tmp_path)

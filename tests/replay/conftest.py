@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import pytest
 from yoorec.batch import CandidateBatch, RequestBatch
 from yoorec.components import ComponentSpec
 from yoorec.config.scenario import FitSettings, Part, ReplaySettings, Scenario, ServeSettings, TriggerPart
+from yoorec.data.dataset import Dataset
 from yoorec.data.episodes import next_play
 from yoorec.data.log import EventLog
 from yoorec.pipeline import Pipeline
@@ -21,7 +22,8 @@ from yoorec.replay.latency import Latency
 from yoorec.replay.metrics.registry import load_metrics
 from yoorec.replay.report import ArtifactNote, Moment, Report, TableQuality, VariantReport
 from yoorec.replay.runner import measure
-from yoorec.replay.summary import summarise
+from yoorec.replay.slices import slice_requests, slice_sizes
+from yoorec.replay.summary import Sample, summarise
 
 CUT_SHARE = 0.7
 
@@ -127,12 +129,22 @@ def chain(small_log: EventLog, plugins: Plugins, tmp_path: Path) -> Iterator[Cal
 
 @pytest.fixture
 def small_report(chain: Callable[..., Pipeline], small_log: EventLog, plugins: Plugins) -> Report:
-    """Control and one variant without a backfill whose `near` gives less, on requests of `small_log`."""
+    """Control and one variant without a backfill whose `near` gives less, on requests of `small_log`.
+
+    Slices of 20 requests count as large enough here; the baseline is `popular`.
+    """
     episodes = next_play(small_log, int(small_log.time[int(CUT_SHARE * len(small_log))]), None, "rest", 20)
     metrics = load_metrics(["hit_rate@5", "ndcg@10", "coverage@10"], plugins)
     chains = {"control": chain(), "less <near>": chain(near_limit=3, exposure=("drop_seen",))}
     measured = {name: measure(each, episodes, metrics, {}, batch=64) for name, each in chains.items()}
-    summaries = summarise(measured, [metric.label for metric in metrics], episodes.cluster, 200, 0)
+    slices = slice_requests(chains["control"].scenario, Dataset(small_log, None), episodes)
+    sizes = {
+        dimension: {name: replace(size, enough=size.requests >= 20) for name, size in each.items()}
+        for dimension, each in slice_sizes(slices, episodes.cluster).items()
+    }
+    sample = Sample(episodes.cluster, 200, 0, slices, sizes)
+    labels = [metric.label for metric in metrics]
+    summaries = summarise(measured, labels, sample, dict.fromkeys(chains, "popular"))
     latency = Latency(500, 0.5, 0.7, 1.25)
     moment = Moment(1_700_000_000_000, "2023-11-14T22:13:20.000Z")
     artifacts = {
@@ -153,6 +165,11 @@ def small_report(chain: Callable[..., Pipeline], small_log: EventLog, plugins: P
             12_345.6,
             1.5,
             latency,
+            {},
+            summaries[name].sources,
+            "popular",
+            summaries[name].versus_baseline,
+            summaries[name].slices,
         )
         for name in chains
     }
@@ -162,5 +179,5 @@ def small_report(chain: Callable[..., Pipeline], small_log: EventLog, plugins: P
         "small", "small.yaml", "00112233445566aa", 0, "next_play", "rest", 10, len(episodes), len(episodes) + 7,
         len(np.unique(episodes.cluster)), "user", 200, {"rank": moment, "replay": moment, "end": moment}, "feed",
         {"events": TableQuality(1500, 2, ("events.csv: row 7: time: 'x' is no time",), ("3 rows repeat another",))},
-        variants, judge(gates, judged), {"data": 0.1}, moment, "0.1.0",
+        variants, judge(gates, judged), {"data": 0.1}, moment, "0.1.0", (), sizes,
     )  # fmt: skip

@@ -99,7 +99,33 @@ def test_report_json_holds_what_is_promised(small_report: Report, tmp_path: Path
     ]
     assert set(plain["variants"]["control"]["stages"]["merge"]) == {"recall", "candidates"}
     assert plain["variants"]["control"]["versus_control"] == {}
+    assert list(plain["slices"]) == ["item_age", "user_plays"]
+    assert sum(size["requests"] for size in plain["slices"]["item_age"].values()) == plain["requests"]
+    for variant in plain["variants"].values():
+        assert set(variant["sources"]["near"]) == {"recall", "unique", "in_slate", "slate_unique"}
+        assert variant["sources"]["near"]["recall"] == variant["stages"]["triggers.near"]["recall"]
+        assert variant["baseline"] == "popular"
+        assert set(variant["versus_baseline"]) == {"near"}
+        assert set(variant["versus_baseline"]["near"]) == {"hit_rate@5", "ndcg@10", "coverage@10"}
+        for dimension, sizes in plain["slices"].items():
+            assert list(variant["slices"][dimension]) == [name for name, size in sizes.items() if size["enough"]]
+            for figures in variant["slices"][dimension].values():
+                assert set(figures["metrics"]) == {"hit_rate@5", "ndcg@10"}
+                assert set(figures["triggers"]) == set(figures["sources"]) == {"popular", "near"}
+                assert set(figures["versus_baseline"]["near"]) == {"hit_rate@5", "ndcg@10"}
+    assert any(variant["slices"]["item_age"] for variant in plain["variants"].values())
     assert set(plain["variants"]["less <near>"]["versus_control"]) == {"hit_rate@5", "ndcg@10", "coverage@10"}
+
+
+def test_a_report_without_slices_reads_back(small_report: Report) -> None:
+    """As one that was written before there were any."""
+    plain = small_report.to_json()
+    del plain["slices"]
+    for variant in plain["variants"].values():
+        for key in ("sources", "baseline", "versus_baseline", "slices"):
+            del variant[key]
+    found = Report.from_json(plain)
+    assert found.slices == {} and found.control.sources == {} and found.control.baseline is None
 
 
 def test_gates_decide_whether_it_passed(small_report: Report) -> None:

@@ -28,6 +28,54 @@ def metrics(plugins: Plugins) -> tuple[MetricAt, ...]:
     return load_metrics(LABELS, plugins)
 
 
+def _literal_sources(pipeline: Pipeline, episodes: Episodes) -> dict[str, dict[str, list[float]]]:
+    """What each trigger adds, one request at a time: from what it recalled itself, and from the slate's own sources."""
+    names = [part.name for part in pipeline.scenario.triggers]
+    found: dict[str, dict[str, list[float]]] = {
+        name: {"unique": [], "in_slate": [], "slate_unique": []} for name in names
+    }
+    for row in range(len(episodes)):
+        one = episodes.take(np.array([row]))
+        truth = set(one.truth.item.tolist())
+        result = pipeline.run(one.arrivals(pipeline.scenario.slate))
+        lists = {name: set(each.item.tolist()) for name, each in result.recalled.items()}
+        merged, slates = set(result.merged.item.tolist()), result.slates
+        assert slates.source_rank is not None
+        sources = {
+            int(item): {slates.sources[t] for t in np.flatnonzero(slates.source_rank[place] >= 0)}
+            for place, item in enumerate(slates.item)
+        }
+        for name in names:
+            others = set().union(*(lists[other] for other in names if other != name))
+            unique = truth & merged & lists[name] - others
+            among = [item for item in truth & sources.keys() if name in sources[item]]
+            found[name]["unique"].append(len(unique) / len(truth))
+            found[name]["in_slate"].append(len(among) / len(truth))
+            found[name]["slate_unique"].append(sum(sources[item] == {name} for item in among) / len(truth))
+    return found
+
+
+@pytest.mark.parametrize("exposure", [("drop_seen", "backfill"), ()])
+def test_what_each_trigger_adds_equals_a_literal_count(
+    chain: Chain, episodes: Episodes, metrics: tuple[MetricAt, ...], exposure: tuple[str, ...]
+) -> None:
+    pipeline = chain(slate=30, exposure=exposure)
+    expected = _literal_sources(pipeline, episodes)
+    found = measure(pipeline, episodes, metrics, {}, batch=64, threads=2)
+    assert {
+        name: {figure: column.tolist() for figure, column in each.items()} for name, each in found.sources.items()
+    } == expected
+    for name, figures in found.sources.items():
+        assert 0 < figures["unique"].sum() < found.stages[f"triggers.{name}"].sum()
+        assert figures["slate_unique"].sum() < figures["in_slate"].sum()
+        assert bool((figures["unique"] <= found.stages[f"triggers.{name}"]).all())
+        assert bool((figures["slate_unique"] <= figures["in_slate"]).all())
+    # Every truth in the slate has a source, so what each adds alone is no more than what is there.
+    alone = sum(figures["slate_unique"] for figures in found.sources.values())
+    assert alone.sum() > 0 and bool((alone <= found.stages["slate"] + 1e-12).all())
+    assert bool((sum(each["in_slate"] for each in found.sources.values()) >= found.stages["slate"] - 1e-12).all())
+
+
 def _literal(pipeline: Pipeline, episodes: Episodes) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
     """Metrics of the slate and recall after each stage, one request at a time, in plain Python."""
     figures: dict[str, list[float]] = {label: [] for label in LABELS[:-1]}
@@ -79,6 +127,8 @@ def _bits(found: Measured) -> list[bytes]:
     columns = [*found.stages.values(), *found.slate.per_request.values()]
     for figures in found.triggers.values():
         columns += figures.per_request.values()
+    for credited in found.sources.values():
+        columns += credited.values()
     return [column.tobytes() for column in columns]
 
 

@@ -38,6 +38,16 @@ def test_the_figure_of_each_resample_equals_a_literal_bootstrap() -> None:
     assert found[:, 1] == pytest.approx(_slow_means(values**2, cluster, 60, 5), rel=1e-12)
 
 
+def test_some_requests_are_resampled_as_if_there_were_no_others() -> None:
+    values, cluster = _clustered(30, seed=6)
+    rows = np.flatnonzero((cluster % 3 != 0) & (values > 0.2))
+    assert len(np.unique(cluster[rows])) < 30
+    found = resampled_means([values, values**2], cluster, 40, 5, rows)
+    expected = resampled_means([values[rows], values[rows] ** 2], cluster[rows], 40, 5)
+    assert np.array_equal(found, expected)
+    assert found[:, 0] == pytest.approx(_slow_means(values[rows], cluster[rows], 40, 5), rel=1e-12)
+
+
 def test_blocks_do_not_change_the_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
     values, cluster = _clustered(23, seed=2)
     whole = resampled_means([values], cluster, resamples=50, seed=3)

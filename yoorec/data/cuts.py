@@ -41,12 +41,13 @@ def resolve_cuts(scenario: Scenario, dataset: Dataset) -> Cuts:
     not of the calendar, so bursts and quiet weeks don't move how much is learned. A date is UTC. Under protocol
     `given` both settings rest: the replay cut lies after the last train event, and the rank window begins with
     the session of rank floor(0.9 S) among the S train sessions by their start.
+    A mask moves no cut: the log is taken as it was before.
     Raises ConfigError naming both cuts where they don't follow one another, or one that is no share or date.
     """
     if scenario.replay.protocol == "given":
         return _given_cuts(dataset)
-    times = dataset.log.plays().time
-    end = int(dataset.log.time[-1]) + 1
+    timeline = dataset.timeline
+    times, end = timeline.plays, timeline.last + 1
     rank_cut = _resolve(scenario, "fit.rank_cut", scenario.fit.rank_cut, times, end)
     replay_cut = _resolve(scenario, "replay.cut", scenario.replay.cut, times, end)
     if not rank_cut < replay_cut:
@@ -83,21 +84,19 @@ def production_cuts(scenario: Scenario, dataset: Dataset) -> Cuts:
     rank, replay = scenario.fit.rank_cut, scenario.replay.cut
     if isinstance(rank, str) or isinstance(replay, str):
         return Cuts(cuts.end - (cuts.replay_cut - cuts.rank_cut), cuts.end, cuts.end)
-    times = dataset.log.plays().time
+    times = dataset.timeline.plays
     rank_cut = _at_share(1.0 - (replay - rank), times, cuts.end)
     return Cuts(rank_cut, cuts.end, cuts.end)
 
 
 def _given_cuts(dataset: Dataset) -> Cuts:
-    log, given = dataset.log, dataset.given
+    given = dataset.given
     if given is None or not len(given.target):
         raise DataError("replay.protocol: 'given' needs test rows (prefix and target), and the data has none")
-    # Sessions are numbered by their first event, so the first row of each number is its start.
-    _, first = np.unique(log.session, return_index=True)
-    starts = log.time[first]
-    last = int(log.time[-1])
+    timeline = dataset.timeline
+    starts, last = timeline.sessions, timeline.last
     rank_cut = int(starts[min(int(np.floor(_GIVEN_SHARE * len(starts))), len(starts) - 1)])
-    if not int(log.time[0]) < rank_cut:
+    if not int(starts[0]) < rank_cut:
         raise DataError(f"replay.protocol: 'given' needs more than the {len(starts)} train sessions there are")
     return Cuts(rank_cut, last + 1, given_span(given, last)[1] + 1)
 

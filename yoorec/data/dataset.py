@@ -11,9 +11,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from yoorec.batch import Ragged
 from yoorec.data.catalogue import Catalogue
 from yoorec.data.fingerprint import fingerprint_of
 from yoorec.data.log import EventLog, Given
+from yoorec.data.mask import Masked, Timeline, mask_dataset
 from yoorec.data.sessions import cut_sessions
 from yoorec.data.tables import Quality, Tables
 from yoorec.data.vocabulary import Vocabulary
@@ -31,15 +33,28 @@ class Dataset:
     """A scenario's data, ready to learn from and to replay.
 
     log:         every event in time order; its `catalogue` holds the vocabularies and the item and user columns.
+                 What `replay.mask` takes is not among them.
     given:       pre-split test rows, where the source has them.
     quality:     rows read, left out and noted, per table.
     fingerprint: hex over whatever decides the above: source, config, file contents, settings, code.
+    masked:      what `replay.mask` took; None without one.
     """
 
     log: EventLog
     given: Given | None
     quality: dict[str, Quality] = field(default_factory=dict)
     fingerprint: str = ""
+    masked: Masked | None = None
+
+    @property
+    def timeline(self) -> Timeline:
+        """When things happened, whatever a mask took since."""
+        return Timeline.of(self.log) if self.masked is None else self.masked.timeline
+
+    @property
+    def visits(self) -> EventLog:
+        """What requests are taken from: the log, or under a mask the plays of its later sessions as once logged."""
+        return self.log if self.masked is None else self.masked.visits
 
 
 def _no_progress(done: float, note: str = "") -> None:
@@ -47,10 +62,11 @@ def _no_progress(done: float, note: str = "") -> None:
 
 
 def read_dataset(scenario: Scenario, progress: Callable[..., None] = _no_progress) -> Dataset:
-    """Run the scenario's source and make its tables a dataset.
+    """Run the scenario's source, make its tables a dataset, and mask it as the scenario says.
 
     progress: called with the share done, 0 to 1, and a short note.
-    Raises DataError naming file, row, column and value; PluginError where the source can't be imported.
+    Raises DataError naming file, row, column and value; PluginError where the source can't be imported; with a mask
+    also ConfigError for cuts out of order.
     """
     progress(0.0, "fingerprint")
     source: Source = scenario.data.spec.load()(scenario.data.config)
@@ -59,8 +75,9 @@ def read_dataset(scenario: Scenario, progress: Callable[..., None] = _no_progres
     tables = source.read()
     progress(0.6, "building the log")
     dataset = build(tables, scenario.session_gap_ms, scenario.event_weights, f"data ({scenario.data.use})")
+    dataset = mask_dataset(scenario, replace(dataset, fingerprint=fingerprint))
     progress(1.0, "data")
-    return replace(dataset, fingerprint=fingerprint)
+    return dataset
 
 
 def build(tables: Tables, session_gap_ms: int, event_weights: Mapping[str, float], owner: str = "data") -> Dataset:
@@ -82,7 +99,7 @@ def build(tables: Tables, session_gap_ms: int, event_weights: Mapping[str, float
         """A column of the source in the log's order; numbers are moved rather than the ids they stand for."""
         return column if order is None else column[order]
 
-    catalogue, user, item, given = _vocabularies(tables, events)
+    catalogue, user, item, given, past = _vocabularies(tables, events)
     user, item, time = ordered(user), ordered(item), ordered(time)
     kinds = _dictionary(events["event"])
     names = sorted(kinds.dictionary.to_pylist())
@@ -111,6 +128,7 @@ def build(tables: Tables, session_gap_ms: int, event_weights: Mapping[str, float
         ordered(_filled(_main_items(events, catalogue), rows)),
         tuple(names),
         catalogue,
+        past=past,
     )
     catalogue, quality = _published(log, tables.items, dict(tables.quality))
     return Dataset(replace(log, catalogue=catalogue), given, quality)
@@ -156,15 +174,21 @@ def _checked(tables: Tables, owner: str) -> pa.Table:
 
 def _vocabularies(
     tables: Tables, events: pa.Table
-) -> tuple[Catalogue, npt.NDArray[np.int32], npt.NDArray[np.int32], Given | None]:
-    """Catalogue (published_at still 0), users and items of the events, and the given rows as indices."""
-    users = Vocabulary([*_distinct(events["user_id"]), *_distinct(tables.users["user_id"])])
+) -> tuple[Catalogue, npt.NDArray[np.int32], npt.NDArray[np.int32], Given | None, Ragged | None]:
+    """Catalogue (published_at still 0), users and items of the events, the given rows and the past as indices."""
+    past = tables.past
+    user_ids = [*_distinct(events["user_id"]), *_distinct(tables.users["user_id"])]
+    if past is not None:
+        user_ids += _distinct(past["user_id"])
+    users = Vocabulary(user_ids)
     item_ids = [*_distinct(events["item_id"]), *_distinct(tables.items["item_id"])]
     given = tables.given
     if given is not None:
         prefixes = given["prefix"].combine_chunks()
         flat = pc.list_flatten(prefixes)
         item_ids += [*_distinct(flat), *_distinct(given["target"])]
+    if past is not None:
+        item_ids += _distinct(pc.list_flatten(past["items"]))
     items = Vocabulary(item_ids)
     catalogue = Catalogue(
         items,
@@ -175,10 +199,26 @@ def _vocabularies(
     )
     rows: Given | None = None
     if given is not None:
-        offsets = np.zeros(len(prefixes) + 1, np.int64)
-        np.cumsum(np.asarray(pc.fill_null(pc.list_value_length(prefixes), 0), np.int64), out=offsets[1:])
-        rows = Given(offsets, encode(flat, items), encode(given["target"], items))
-    return catalogue, encode(events["user_id"], users), encode(events["item_id"], items), rows
+        rows = Given(_list_offsets(prefixes), encode(flat, items), encode(given["target"], items))
+    earlier = None if past is None else _past(past, users, items)
+    return catalogue, encode(events["user_id"], users), encode(events["item_id"], items), rows, earlier
+
+
+def _list_offsets(lists: pa.Array) -> npt.NDArray[np.int64]:
+    """int64 [N + 1]: where each list begins in their flattened values; a null is an empty list."""
+    offsets = np.zeros(len(lists) + 1, np.int64)
+    np.cumsum(np.asarray(pc.fill_null(pc.list_value_length(lists), 0), np.int64), out=offsets[1:])
+    return offsets
+
+
+def _past(past: pa.Table, users: Vocabulary, items: Vocabulary) -> Ragged:
+    """The plays of each user of the vocabulary before the log, oldest first; of a user named twice the first row's."""
+    lists = past["items"].combine_chunks()
+    row = np.full(len(users), len(lists), np.int64)  # the list behind the last one: empty
+    user = encode(past["user_id"], users)
+    row[user[::-1]] = np.arange(len(user) - 1, -1, -1)
+    offsets = _list_offsets(lists)
+    return Ragged(np.append(offsets, offsets[-1]), encode(pc.list_flatten(lists), items)).take(row)
 
 
 def _distinct(names: pa.ChunkedArray | pa.Array) -> list[str]:

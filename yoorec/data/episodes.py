@@ -27,6 +27,7 @@ class Episodes:
     """R logged requests and what was then played, in time order.
 
     user:    int32 [R], -1 where there is none. time: int64 [R], ms, the target's time.
+    start:   int64 [R], ms, when the visit began: the time of its session's first play.
     item:    int32 [R], the main item: the play before the target; -1 where unknown.
     session: plays of the session before the target, newest first, main item included.
     truth:   the target, or the distinct items of the rest of the session; -1 stands for one that can't be hit.
@@ -35,6 +36,7 @@ class Episodes:
 
     user: Int32
     time: Int64
+    start: Int64
     item: Int32
     session: Plays
     truth: Ragged
@@ -48,6 +50,7 @@ class Episodes:
         return Episodes(
             self.user[rows],
             self.time[rows],
+            self.start[rows],
             self.item[rows],
             self.session.take(rows),
             self.truth.take(rows),
@@ -151,7 +154,10 @@ def next_play(log: EventLog, start: int, end: int | None, truth: Literal["next",
     Order is the log's: plays of one time follow one another as they stand there.
     """
     plays = log.plays()
-    before, after = _link_compiled(plays.session, int(plays.session.max(initial=-1)) + 1)
+    sessions = int(plays.session.max(initial=-1)) + 1
+    before, after = _link_compiled(plays.session, sessions)
+    began = np.zeros(sessions, np.int64)
+    began[plays.session[::-1]] = plays.time[::-1]
     fence = np.iinfo(np.int64).max if end is None else end
     targets = np.flatnonzero((before >= 0) & (plays.time > start) & (plays.time < fence))
     offsets, rows = _walk_back_compiled(targets, before, session)
@@ -164,6 +170,7 @@ def next_play(log: EventLog, start: int, end: int | None, truth: Literal["next",
     return Episodes(
         user,
         plays.time[targets],
+        began[plays.session[targets]],
         plays.item[before[targets]],
         Plays(offsets, plays.item[rows], plays.time[rows], plays.weight[rows]),
         answer,
@@ -190,11 +197,11 @@ def given_episodes(dataset: Dataset, session: int) -> Episodes:
     Rows that shorten the previous row's prefix by its last item, which is then their target, are one cluster.
     Raises DataError where the source gave no such rows.
     """
-    given, log = dataset.given, dataset.log
+    given = dataset.given
     if given is None or not len(given.target):
         raise DataError("replay.protocol: 'given' needs test rows (prefix and target), and the data has none")
     size = len(given.target)
-    first, _ = given_span(given, int(log.time[-1]) if len(log) else 0)
+    first, _ = given_span(given, dataset.timeline.last)
     time = first + np.arange(size, dtype=np.int64)
     lengths = np.diff(given.offsets)
     row = np.repeat(np.arange(size), lengths)
@@ -212,6 +219,7 @@ def given_episodes(dataset: Dataset, session: int) -> Episodes:
     return Episodes(
         np.full(size, -1, np.int32),
         time,
+        time - lengths,
         main,
         plays,
         Ragged(np.arange(size + 1, dtype=np.int64), given.target),

@@ -44,12 +44,19 @@ def fingerprint_of(scenario: Scenario, source: Source) -> str:
         "session_gap_ms": scenario.session_gap_ms,
         "event_weights": canonical(scenario.event_weights),
         "code": [code_hash("yoorec.data"), code_hash(scenario.data.spec.target)],
+        "mask": _mask(scenario),
     }
     digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
     for path in source.files():
         digest.update(f"\0{path.name}\0".encode())
         digest.update(_content(path))
     return digest.hexdigest()
+
+
+def _mask(scenario: Scenario) -> Any:
+    """The mask with what places its cut; without one the cut decides nothing about the data."""
+    replay = scenario.replay
+    return None if replay.mask is None else [canonical(replay.mask), replay.cut, replay.protocol]
 
 
 def _content(path: Path) -> bytes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from yoorec.batch import Ragged
 from yoorec.data.catalogue import Catalogue
 
 __all__ = ["EventLog", "Given"]
@@ -22,6 +23,8 @@ class EventLog:
     watch_s: float32 [N], NaN where unknown. position: int32 [N], -1. request: int32 [N], -1.
     propensity: float32 [N], NaN. main_item: int32 [N], -1.
     cut:     every event is strictly earlier than this (ms); None for the whole log.
+    past:    what each user played before the log began, by user index, oldest first, without times; None where the
+             log tells nothing of it. Profiles hold it; it is no part of the events.
     """
 
     user: npt.NDArray[np.int32]
@@ -38,6 +41,7 @@ class EventLog:
     events: tuple[str, ...]
     catalogue: Catalogue
     cut: int | None = None
+    past: Ragged | None = None
 
     def __len__(self) -> int:
         return len(self.user)
@@ -77,6 +81,7 @@ class EventLog:
             self.events,
             self.catalogue,
             cut,
+            self.past,
         )
 
 

@@ -1,8 +1,7 @@
-"""Catalogues and logs on disk as Arrow files, so that serving and a second replay parse nothing."""
+"""Catalogues on disk as Arrow files, so that serving parses nothing."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,25 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from yoorec.data.catalogue import Catalogue
-from yoorec.data.log import EventLog
 from yoorec.data.vocabulary import Vocabulary
 from yoorec.errors import ArtifactError
 
-__all__ = ["load_catalogue", "load_log", "save_catalogue", "save_log"]
-
-_LOG_COLUMNS = {
-    "user": np.int32,
-    "item": np.int32,
-    "time": np.int64,
-    "event": np.int8,
-    "weight": np.float32,
-    "session": np.int32,
-    "watch_s": np.float32,
-    "position": np.int32,
-    "request": np.int32,
-    "propensity": np.float32,
-    "main_item": np.int32,
-}
+__all__ = ["load_catalogue", "save_catalogue"]
 
 
 def save_catalogue(folder: Path, catalogue: Catalogue) -> None:
@@ -54,26 +38,6 @@ def load_catalogue(folder: Path) -> Catalogue:
         _read(folder / "user_columns.arrow"),
         _array(items["published_at"], np.int64),
     )
-
-
-def save_log(folder: Path, log: EventLog) -> None:
-    """Write log.arrow, without the catalogue, into a folder that exists."""
-    settings = {"events": json.dumps(log.events), "cut": json.dumps(log.cut)}
-    table = pa.table({name: pa.array(getattr(log, name)) for name in _LOG_COLUMNS})
-    _write(folder / "log.arrow", table.replace_schema_metadata(settings))
-
-
-def load_log(folder: Path, catalogue: Catalogue) -> EventLog:
-    """Read back what `save_log` wrote. Raises ArtifactError naming a file that can't be read."""
-    path = folder / "log.arrow"
-    table = _read(path, *_LOG_COLUMNS)
-    metadata = table.schema.metadata or {}
-    try:
-        events, cut = json.loads(metadata[b"events"]), json.loads(metadata[b"cut"])
-    except (KeyError, ValueError) as error:
-        raise ArtifactError(f"{path}: holds no event log") from error
-    columns: dict[str, Any] = {name: _array(table[name], kind) for name, kind in _LOG_COLUMNS.items()}
-    return EventLog(**columns, events=tuple(events), catalogue=catalogue, cut=cut)
 
 
 def _write(path: Path, table: pa.Table) -> None:

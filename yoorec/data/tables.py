@@ -47,6 +47,8 @@ class Tables:
             published_at int64 (ms), cover; any other columns.
     users:  user_id string and any attribute columns.
     given:  for pre-split session data, prefix list<string> (oldest first) and target string; else None.
+    past:   what users played before the log began, where only the order is known: user_id string, a user at most
+            once, and items list<string>, oldest first; else None.
     """
 
     events: pa.Table
@@ -54,3 +56,4 @@ class Tables:
     users: pa.Table
     given: pa.Table | None = None
     quality: dict[str, Quality] = field(default_factory=dict)
+    past: pa.Table | None = None

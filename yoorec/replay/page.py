@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from yoorec.replay.gates import CONTROL
 from yoorec.replay.plots import Mark, bars, intervals
-from yoorec.replay.report import Report
+from yoorec.replay.report import Report, SliceSize, VariantReport
 from yoorec.replay.statistics import Interval
-from yoorec.replay.table import better
+from yoorec.replay.table import DIMENSIONS, SOURCE_FIGURES, better, first_metric, sliced_metrics, too_few
 
 __all__ = ["page"]
 
@@ -32,8 +32,11 @@ svg .grid{stroke:var(--line)}svg .zero{stroke:var(--soft);stroke-dasharray:4 3}
 svg .span{stroke:currentColor;stroke-width:3;stroke-linecap:round;opacity:.55}
 svg circle,svg rect{fill:currentColor}svg rect{opacity:.75}svg .whisker{stroke:var(--text);stroke-width:1.5}
 .control{color:var(--c0)}.v1{color:var(--c1)}.v2{color:var(--c2)}.v3{color:var(--c3)}.v4{color:var(--c4)}
+summary{cursor:pointer;font-size:14px;font-weight:600;margin:10px 0 4px}
 .key span{margin-right:18px}.key span::before{content:"\\25CF\\00A0"}
 """
+
+_TOO_FEW = '<td class="soft">too few</td>'
 
 
 def page(report: Report) -> str:
@@ -53,6 +56,12 @@ def page(report: Report) -> str:
         bars("Recall after each stage", _stage_marks(report, kinds)),
         "<h2>Each trigger alone</h2><p>Its own candidates under the same exposure rules.</p>",
         _alone(report),
+        _versus_baseline(report),
+        "<h2>What each trigger adds</h2><p>Mean share of a request's truths that it recalled at its own limit; that it "
+        "alone recalled, among the merged candidates; that stand in the slate with it among their sources; and with it "
+        "as their only source.</p>",
+        _sources(report),
+        *_slices(report),
         "<h2>Cost</h2>",
         _cost(report),
         "<h2>What it stands on</h2>",
@@ -104,6 +113,12 @@ def _span(figure: Interval, sign: str = "") -> str:
     return f'{figure.value:{sign}.4f} <span class="soft">[{figure.low:{sign}.4f}, {figure.high:{sign}.4f}]</span>'
 
 
+def _change(report: Report, label: str, difference: Interval) -> str:
+    """The cell of a difference, coloured where its interval shows which side is better."""
+    style = {1: "good", -1: "bad", 0: "soft"}[better(difference, label not in report.lower_is_better)]
+    return f'<td class="{style}">{_span(difference, "+")}</td>'
+
+
 def _gates(report: Report) -> str:
     if not report.gates:
         return ""
@@ -131,9 +146,7 @@ def _slates(report: Report) -> str:
         for name in others:
             variant = report.variants[name]
             difference = variant.versus_control[label]
-            verdict = better(difference, label not in report.lower_is_better)
-            style = {1: "good", -1: "bad", 0: "soft"}[verdict]
-            row += [_span(variant.metrics[label]), f'<td class="{style}">{_span(difference, "+")}</td>']
+            row += [_span(variant.metrics[label]), _change(report, label, difference)]
         rows.append(row)
     return _html_table(head, rows)
 
@@ -189,12 +202,105 @@ def _stage_marks(report: Report, kinds: dict[str, str]) -> list[Mark]:
 def _alone(report: Report) -> str:
     labels = list(report.control.metrics)
     rows = [
-        [escape(trigger if name == CONTROL else f"{trigger} ({name})"), *(_span(metrics[each]) for each in labels)]
+        [escape(_named(trigger, name)), *(_span(metrics[each]) for each in labels)]
         for name, variant in report.variants.items()
         for trigger, metrics in variant.triggers.items()
         if name == CONTROL or report.control.triggers.get(trigger) != metrics
     ]
     return _html_table(["trigger", *labels], rows)
+
+
+def _versus_baseline(report: Report) -> str:
+    labels = list(report.control.metrics)
+    rows = [
+        [escape(_named(trigger, name)), *(_change(report, each, differences[each]) for each in labels)]
+        for name, variant in report.variants.items()
+        for trigger, differences in variant.versus_baseline.items()
+        if name == CONTROL or report.control.versus_baseline.get(trigger) != differences
+    ]
+    if not rows:
+        return ""
+    names = dict.fromkeys(variant.baseline for variant in report.variants.values() if variant.versus_baseline)
+    title = f"Difference from {', '.join(map(str, names))} alone on the same requests"
+    return f"<h3>{escape(title)}</h3>" + _html_table(["trigger", *labels], rows)
+
+
+def _sources(report: Report) -> str:
+    rows = [
+        [escape(_named(trigger, name)), *(_span(getattr(figures, each)) for each in SOURCE_FIGURES)]
+        for name, variant in report.variants.items()
+        for trigger, figures in variant.sources.items()
+        if name == CONTROL or report.control.sources.get(trigger) != figures
+    ]
+    return _html_table(["trigger", *SOURCE_FIGURES.values()], rows)
+
+
+def _named(trigger: str, variant: str) -> str:
+    return trigger if variant == CONTROL else f"{trigger} ({variant})"
+
+
+def _slices(report: Report) -> Iterable[str]:
+    """A section for each dimension: the sizes of its slices, and a table to unfold for each figure."""
+    for dimension, sizes in report.slices.items():
+        yield f"<h2>By {escape(DIMENSIONS.get(dimension, dimension))}</h2>"
+        rows = [
+            ["requests", *(f"{size.requests:,}" for size in sizes.values())],
+            [f"{escape(report.cluster_kind)}s", *(f"{size.clusters:,}" for size in sizes.values())],
+        ]
+        yield _html_table(["", *sizes], rows)
+        if not all(size.enough for size in sizes.values()):
+            yield f"<p>{escape(too_few(report))}.</p>"
+        if not any(size.enough for size in sizes.values()):
+            continue
+        for label in sliced_metrics(report):
+            shown = "<details open>" if label == first_metric(report) else "<details>"
+            table = _html_table(["", *sizes], _slice_rows(report, dimension, sizes, label))
+            yield f"{shown}<summary>{escape(label)}</summary>{table}</details>"
+        for figure, title in SOURCE_FIGURES.items():
+            table = _html_table(["trigger", *sizes], _source_rows(report, dimension, sizes, figure))
+            yield f"<details><summary>Share of the truths: {escape(title)}</summary>{table}</details>"
+
+
+def _slice_rows(report: Report, dimension: str, sizes: Mapping[str, SliceSize], label: str) -> Iterable[list[str]]:
+    """One metric: slates and their differences from control, triggers alone and theirs from the baseline."""
+
+    def row(title: str, variant: VariantReport, figures: str, trigger: str = "") -> list[str]:
+        parts = variant.slices.get(dimension, {})
+        cells = [escape(title)]
+        for name in sizes:
+            if name not in parts:
+                cells.append(_TOO_FEW)
+                continue
+            found = getattr(parts[name], figures)
+            figure = (found[trigger] if trigger else found)[label]
+            cells.append(_change(report, label, figure) if figures.startswith("versus") else _span(figure))
+        return cells
+
+    for name, variant in report.variants.items():
+        yield row("slate" if name == CONTROL else f"slate ({name})", variant, "metrics")
+        if name != CONTROL:
+            yield row(f"slate ({name}) - control", variant, "versus_control")
+    for name, variant in report.variants.items():
+        for trigger, figures in variant.triggers.items():
+            if name == CONTROL or report.control.triggers.get(trigger) != figures:
+                yield row(_named(trigger, name), variant, "triggers", trigger)
+    for name, variant in report.variants.items():
+        for trigger, differences in variant.versus_baseline.items():
+            if name == CONTROL or report.control.versus_baseline.get(trigger) != differences:
+                yield row(f"{_named(trigger, name)} - {variant.baseline}", variant, "versus_baseline", trigger)
+
+
+def _source_rows(report: Report, dimension: str, sizes: Mapping[str, SliceSize], figure: str) -> Iterable[list[str]]:
+    """One figure of what triggers add, a slice a column."""
+    for name, variant in report.variants.items():
+        parts = variant.slices.get(dimension, {})
+        for trigger, figures in variant.sources.items():
+            if name == CONTROL or report.control.sources.get(trigger) != figures:
+                cells = (
+                    _span(getattr(parts[each].sources[trigger], figure)) if each in parts else _TOO_FEW
+                    for each in sizes
+                )
+                yield [escape(_named(trigger, name)), *cells]
 
 
 def _cost(report: Report) -> str:

@@ -20,7 +20,8 @@ from yoorec.replay.metrics.registry import MetricAt, load_metrics
 from yoorec.replay.report import ArtifactNote, Moment, Report, TableQuality, VariantReport
 from yoorec.replay.requests import check_comparable, drawn, logged_requests
 from yoorec.replay.runner import Measured, measure
-from yoorec.replay.summary import summarise
+from yoorec.replay.slices import slice_requests, slice_sizes
+from yoorec.replay.summary import Sample, summarise
 
 if TYPE_CHECKING:
     from yoorec.data.dataset import Dataset
@@ -90,12 +91,13 @@ def replay(
         own = episodes if same else logged_requests(each, dataset, cuts).take(rows)
         chains[name] = _run(each, plugins, dataset, own, metrics, name, share, seconds)
     started = time.perf_counter()
+    slices = slice_requests(scenario, dataset, episodes)
+    sizes = slice_sizes(slices, cluster)
     summaries = summarise(
         {name: chain.measured for name, chain in chains.items()},
         [metric.label for metric in metrics],
-        cluster,
-        scenario.replay.resamples,
-        scenario.seed,
+        Sample(cluster, scenario.replay.resamples, scenario.seed, slices, sizes),
+        {name: each.replay.baseline for name, each in scenarios.items()},
     )
     seconds["intervals"] = time.perf_counter() - started
     judged = {
@@ -116,6 +118,10 @@ def replay(
             seconds=chain.measured.seconds,
             latency=chain.latency,
             notes=chain.notes,
+            sources=summaries[name].sources,
+            baseline=chain.scenario.replay.baseline,
+            versus_baseline=summaries[name].versus_baseline,
+            slices=summaries[name].slices,
         )
         for name, chain in chains.items()
     }
@@ -149,6 +155,7 @@ def replay(
         created=_moment(round(clock() * 1000)),
         yoorec=__version__,
         lower_is_better=tuple(metric.label for metric in metrics if not metric.higher_is_better),
+        slices=sizes,
     )
 
 

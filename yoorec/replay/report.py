@@ -26,6 +26,9 @@ __all__ = [
     "ArtifactNote",
     "Moment",
     "Report",
+    "SliceFigures",
+    "SliceSize",
+    "SourceFigures",
     "StageFigures",
     "TableQuality",
     "VariantReport",
@@ -66,6 +69,46 @@ class StageFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceFigures:
+    """What one trigger adds in the chain, as mean shares of a request's truths.
+
+    recall:       that it recalled, at its own limit.
+    unique:       that are among the merged candidates with it as their only source.
+    in_slate:     that are in the slate with it among their sources.
+    slate_unique: that are in the slate with it as their only source.
+    """
+
+    recall: Interval
+    unique: Interval
+    in_slate: Interval
+    slate_unique: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class SliceSize:
+    """One slice of the requests. clusters: users or sessions behind them. enough: whether it gets figures."""
+
+    requests: int
+    clusters: int
+    enough: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SliceFigures:
+    """The figures of one chain over the requests of one slice, each as in `VariantReport`.
+
+    Its intervals come from resamples of the slice's own clusters. A figure of all lists together, such as coverage,
+    has none by slice.
+    """
+
+    metrics: Mapping[str, Interval]
+    triggers: Mapping[str, Mapping[str, Interval]]
+    sources: Mapping[str, SourceFigures]
+    versus_control: Mapping[str, Interval]
+    versus_baseline: Mapping[str, Mapping[str, Interval]]
+
+
+@dataclass(frozen=True, slots=True)
 class ArtifactNote:
     """One artifact the replayed chain used. cut: it learned before this; null where it learned from no events."""
 
@@ -84,6 +127,10 @@ class VariantReport:
     stages:    in order, ``triggers.<name>`` for each, ``merge``, ``ranker``, ``exposure.<id>`` for each, ``slate``.
     versus_control: label to the difference from control on the same requests, paired; empty for control.
     drift:     trigger to the population stability index of its scores, rank window against replay; null where unknown.
+    sources:   trigger to what it adds in the chain.
+    baseline:  trigger whose own list the others' are compared with; null where the scenario names none.
+    versus_baseline: every other trigger to label to its difference from the baseline's, each alone, paired.
+    slices:    dimension to slice to its figures, for the slices that are large enough; see `Report.slices`.
     timings_us: stage to microseconds a request, in batches. latency: single requests.
     notes:     what components say of themselves, by their key, such as a rule that left itself out.
     """
@@ -101,6 +148,10 @@ class VariantReport:
     seconds: float
     latency: Latency | None = None
     notes: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, SourceFigures] = field(default_factory=dict)
+    baseline: str | None = None
+    versus_baseline: Mapping[str, Mapping[str, Interval]] = field(default_factory=dict)
+    slices: Mapping[str, Mapping[str, SliceFigures]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +162,7 @@ class Report:
     requests: replayed; of available: in the log. clusters: users or sessions (cluster_kind) drawn by the bootstrap.
     cuts:     rank, replay and end of the log. variants: control first.
     lower_is_better: labels of metrics, where there are such.
+    slices:   dimension to slice to its size; one that is not large enough has no figures (`yoorec.replay.slices`).
     """
 
     scene: str
@@ -134,6 +186,7 @@ class Report:
     created: Moment
     yoorec: str
     lower_is_better: tuple[str, ...] = ()
+    slices: Mapping[str, Mapping[str, SliceSize]] = field(default_factory=dict)
     version: int = field(default=VERSION)
 
     @property

@@ -25,7 +25,7 @@ def logged_requests(scenario: Scenario, dataset: Dataset, cuts: Cuts) -> Episode
     if scenario.replay.protocol == "given":
         episodes = given_episodes(dataset, scenario.history)
     else:
-        episodes = next_play(dataset.log, cuts.replay_cut, cuts.end, scenario.replay.truth, scenario.history)
+        episodes = next_play(dataset.visits, cuts.replay_cut, cuts.end, scenario.replay.truth, scenario.history)
     if not len(episodes):
         raise DataError(
             f"scene '{scenario.scene}': nothing to replay: after replay.cut {scenario.replay.cut} no play follows "
@@ -51,6 +51,7 @@ def check_comparable(control: Scenario, variant: Scenario, name: str) -> None:
         "replay.cut": (control.replay.cut, variant.replay.cut),
         "replay.protocol": (control.replay.protocol, variant.replay.protocol),
         "replay.truth": (control.replay.truth, variant.replay.truth),
+        "replay.mask": (control.replay.mask, variant.replay.mask),
         "replay.metrics": (control.replay.metrics, variant.replay.metrics),
         "replay.gates": (control.replay.gates, variant.replay.gates),
         "replay.resamples": (control.replay.resamples, variant.replay.resamples),

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from yoorec.batch import CandidateBatch, Ragged
 from yoorec.data.catalogue import Catalogue
 from yoorec.replay.alone import Alone
-from yoorec.replay.hits import find_hits, sort_truths
+from yoorec.replay.hits import credit, find_hits, sort_truths
 from yoorec.replay.leaks import refuse_leaks
 from yoorec.replay.metrics.registry import MetricAt
 
@@ -33,6 +33,8 @@ SLATE = "slate"
 
 _DRIFT_REQUESTS = 2_000
 """Evenly spaced requests whose scores are compared with the rank window's."""
+
+_SOURCE_FIGURES = ("unique", "in_slate", "slate_unique")
 
 FINAL = ""
 """Stands for the final list where others go by their trigger's name; no trigger is called that."""
@@ -57,6 +59,9 @@ class Measured:
     on the last stage's whole list.
     stages:     stage name, in order, to float64 [R]: the share of a request's truths still in the list there.
     candidates: stage name to the mean number of items in the list there.
+    sources:    trigger to float64 [R] each: the share of a request's truths that it alone recalled among the merged
+    candidates (`unique`), that stand in the slate with it among their sources (`in_slate`), and with no other source
+    (`slate_unique`).
     drift:      trigger to the stability index of its scores against the rank window, where the ranker kept those.
     timings_us: stage name to microseconds a request, wall time of the threads added up.
     seconds:    wall time of the whole run, measuring included.
@@ -66,6 +71,7 @@ class Measured:
     triggers: Mapping[str, ListFigures]
     stages: Mapping[str, Float64]
     candidates: Mapping[str, float]
+    sources: Mapping[str, Mapping[str, Float64]] = field(default_factory=dict)
     drift: Mapping[str, float] = field(default_factory=dict)
     timings_us: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
@@ -162,6 +168,7 @@ class _Run:
         for stage in _stage_names(pipeline):
             self._stages[stage] = np.zeros(len(episodes))
         self._triggers = names
+        self._sources = {name: {figure: np.zeros(len(episodes)) for figure in _SOURCE_FIGURES} for name in names}
         self._drift: Callable[[CandidateBatch], Mapping[str, float]] | None = getattr(pipeline.ranker, "drift", None)
         self._stride = 1 + (len(episodes) - 1) // _DRIFT_REQUESTS
         self._merged: list[CandidateBatch] = []
@@ -184,12 +191,24 @@ class _Run:
             _, found = find_hits(candidates, truth, 0)
             self._stages[stage][rows] = found / np.maximum(truths, 1)
             counts.rows[stage] = len(candidates.item)
+        self._credit(result, truth, truths, rows)
         final = result.exposed[-1][1] if result.exposed else result.ranked
         self._lists(FINAL, final, truth, truths, rows, counts)
         for name in self._triggers:
             shown = self._alone.expose(name, result.requests, result.recalled[name])
             self._lists(name, shown, truth, truths, rows, counts)
         return counts
+
+    def _credit(self, result: Result, truth: Ragged, truths: npt.NDArray[np.int64], rows: slice) -> None:
+        merged, slate = credit(result.merged, truth), credit(result.slates, truth)
+        counted = (
+            ("unique", result.merged, merged.only),
+            ("in_slate", result.slates, slate.any),
+            ("slate_unique", result.slates, slate.only),
+        )
+        for figure, candidates, counts in counted:
+            for place, name in enumerate(candidates.sources):
+                self._sources[name][figure][rows] = counts[place] / np.maximum(truths, 1)
 
     def _lists(
         self,
@@ -240,6 +259,7 @@ class _Run:
             {name: lists[name] for name in self._triggers},
             self._stages,
             {stage: rows / size for stage, rows in self._rows.items()},
+            self._sources,
             self._drift(CandidateBatch.join(self._merged)) if self._drift is not None and self._merged else {},
             {stage: 1000 * elapsed_ms / size for stage, elapsed_ms in self._timings_ms.items()},
             seconds,

@@ -29,35 +29,44 @@ class Interval:
     high: float | None = None
 
 
-def resampled_means(values: Sequence[Float64], cluster: npt.NDArray[np.int32], resamples: int, seed: int) -> Float64:
+def resampled_means(
+    values: Sequence[Float64],
+    cluster: npt.NDArray[np.int32],
+    resamples: int,
+    seed: int,
+    rows: npt.NDArray[np.int64] | None = None,
+) -> Float64:
     """float64 [resamples, M]: the mean of each of M figures over the requests of each resample of clusters.
 
     values:  M columns, each float64 [R]. cluster: int32 [R], any numbering.
-    Same cluster, resamples and seed, same resamples: rows of two calls are paired.
-    Memory is bounded by blocks of resamples, about 64 MB.
+    rows:    the requests meant, where not all; only clusters with such a request are drawn.
+    Same clusters, resamples and seed, same resamples: rows of two calls are paired.
+    Memory is bounded by blocks of resamples, about 64 MB; of `values` one column at a time is copied.
     """
     for column in values:
         if column.shape != cluster.shape:
             raise ValueError(f"each column must be {cluster.shape} like the clusters, found {column.shape}")
-    if not len(cluster):
+    own = cluster if rows is None else cluster[rows]
+    if not len(own):
         raise ValueError("there is nothing to resample: no requests")
-    names, member = np.unique(cluster, return_inverse=True)
+    names, member = np.unique(own, return_inverse=True)
     clusters = len(names)
     # The last column counts the requests of each cluster: the mean of a resample is a ratio of two sums.
     sums = np.empty((clusters, len(values) + 1))
     for place, column in enumerate(values):
-        sums[:, place] = np.bincount(member, weights=column, minlength=clusters)
+        weights = column if rows is None else column[rows]
+        sums[:, place] = np.bincount(member, weights=weights, minlength=clusters)
     sums[:, -1] = np.bincount(member, minlength=clusters)
     rng = np.random.default_rng(seed)
     block = max(1, _BLOCK_CELLS // clusters)
     means = np.empty((resamples, len(values)))
     for start in range(0, resamples, block):
-        rows = min(block, resamples - start)
-        drawn = rng.integers(0, clusters, (rows, clusters))
-        drawn += np.arange(rows)[:, None] * clusters
-        times = np.bincount(drawn.ravel(), minlength=rows * clusters).reshape(rows, clusters)
+        size = min(block, resamples - start)
+        drawn = rng.integers(0, clusters, (size, clusters))
+        drawn += np.arange(size)[:, None] * clusters
+        times = np.bincount(drawn.ravel(), minlength=size * clusters).reshape(size, clusters)
         totals = times.astype(np.float64) @ sums
-        means[start : start + rows] = totals[:, :-1] / totals[:, -1:]
+        means[start : start + size] = totals[:, :-1] / totals[:, -1:]
     return means
 
 

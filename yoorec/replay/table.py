@@ -1,7 +1,8 @@
-"""The report in a terminal: slates, each trigger alone, the funnel, and the gates."""
+"""The report in a terminal: slates, each trigger alone, what it adds, the slices, the funnel, and the gates."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -10,10 +11,39 @@ from rich.table import Table
 from rich.text import Text
 
 from yoorec.replay.gates import CONTROL
-from yoorec.replay.report import Report
+from yoorec.replay.report import Report, SliceFigures, VariantReport
+from yoorec.replay.slices import MIN_CLUSTERS, MIN_REQUESTS
 from yoorec.replay.statistics import Interval
 
-__all__ = ["better", "render"]
+__all__ = ["DIMENSIONS", "SOURCE_FIGURES", "better", "first_metric", "render", "sliced_metrics", "too_few"]
+
+
+DIMENSIONS = {
+    "item_age": "age of the item played",
+    "user_plays": "plays known of the user before the visit",
+    "masked": "what the mask made new",
+}
+"""What reports call a dimension of slices."""
+
+SOURCE_FIGURES = {
+    "recall": "it recalled",
+    "unique": "no other recalled",
+    "in_slate": "in the slate",
+    "slate_unique": "there by it alone",
+}
+"""What reports call the figures of `SourceFigures`."""
+
+
+def first_metric(report: Report) -> str:
+    """The metric for which there is room: the first NDCG, else the first that a slice has; "" without any."""
+    labels = sliced_metrics(report)
+    return next((label for label in labels if label.startswith("ndcg@")), labels[0] if labels else "")
+
+
+def sliced_metrics(report: Report) -> list[str]:
+    """Labels of the metrics that slices have: those of single requests, in order."""
+    parts = [part for parts in report.control.slices.values() for part in parts.values()]
+    return [label for label in report.control.metrics if not parts or label in parts[0].metrics]
 
 
 def better(difference: Interval, higher_is_better: bool = True) -> int:
@@ -31,6 +61,13 @@ def render(report: Report) -> RenderableType:
     parts: list[RenderableType] = [_heading(report)]
     parts += [_title("Slates, with 95 % intervals"), _slates(report)]
     parts += [_title("Each trigger alone, under the same exposure rules"), _alone(report)]
+    if report.control.versus_baseline:
+        parts += [_title(f"Each trigger against {report.control.baseline}, both alone, on the same requests")]
+        parts += [_versus_baseline(report)]
+    parts += [_title("What each trigger adds: share of the truths"), _sources(report)]
+    label = first_metric(report)
+    for dimension in report.slices if label else ():
+        parts += [_title(f"By {DIMENSIONS.get(dimension, dimension)}: {label}"), _slice(report, dimension, label)]
     parts += [_title("Funnel: share of the truths still in the list, and the list's mean length"), _funnel(report)]
     if report.gates:
         parts += [_title("Gates"), _gates(report)]
@@ -110,6 +147,76 @@ def _alone(report: Report) -> Table:
     return table
 
 
+def _versus_baseline(report: Report) -> Table:
+    table = _table()
+    labels = list(report.control.metrics)
+    table.add_column("trigger", no_wrap=True)
+    for label in labels:
+        table.add_column(label, overflow="fold")
+    for name, differences in report.control.versus_baseline.items():
+        table.add_row(name, *(_change(report, label, differences[label]) for label in labels))
+    return table
+
+
+def _sources(report: Report) -> Table:
+    """Control's triggers, and below each the variants in which it adds something else."""
+    table = _table()
+    table.add_column("trigger", no_wrap=True)
+    for title in SOURCE_FIGURES.values():
+        table.add_column(title, overflow="fold")
+    for trigger in dict.fromkeys(name for variant in report.variants.values() for name in variant.sources):
+        known = report.control.sources.get(trigger)
+        for name, variant in report.variants.items():
+            found = variant.sources.get(trigger)
+            if found is None or (name != CONTROL and found == known):
+                continue
+            title = trigger if name == CONTROL else f"  {name}" if known is not None else f"{trigger}, {name}"
+            table.add_row(title, *(_short(getattr(found, figure)) for figure in SOURCE_FIGURES))
+    return table
+
+
+def _slice(report: Report, dimension: str, label: str) -> Table:
+    """One metric, a slice a column: the slates, each trigger of control alone, and its lead over the baseline."""
+    sizes = report.slices[dimension]
+    table = _table()
+    table.add_column("", no_wrap=True)
+    for name in sizes:
+        table.add_column(name, overflow="fold")
+    table.add_row("requests", *(f"{size.requests:,}" for size in sizes.values()), style="dim")
+    table.add_row(f"{report.cluster_kind}s", *(f"{size.clusters:,}" for size in sizes.values()), style="dim")
+
+    def row(title: str, cells: Mapping[str, RenderableType]) -> None:
+        table.add_row(title, *(cells.get(name, Text("too few", "dim")) for name in sizes))
+
+    def figures(variant: VariantReport) -> Mapping[str, SliceFigures]:
+        return variant.slices.get(dimension, {})
+
+    control = figures(report.control)
+    for name, variant in report.variants.items():
+        title = "slate" if name == CONTROL else f"slate, {name}"
+        row(title, {each: _short(found.metrics[label]) for each, found in figures(variant).items()})
+    for trigger in report.control.triggers if control else ():
+        row(trigger, {each: _short(found.triggers[trigger][label]) for each, found in control.items()})
+    for trigger in report.control.versus_baseline if control else ():
+        changes = {each: found.versus_baseline[trigger][label] for each, found in control.items()}
+        title = f"{trigger} - {report.control.baseline}"
+        row(title, {each: _change(report, label, change) for each, change in changes.items()})
+    return table
+
+
+def too_few(report: Report) -> str:
+    """Why a slice may have no figures."""
+    return (
+        f"too few: a slice needs {MIN_REQUESTS:,} requests of {MIN_CLUSTERS:,} {report.cluster_kind}s, or its interval "
+        "says nothing"
+    )
+
+
+def _change(report: Report, label: str, difference: Interval) -> Text:
+    verdict = better(difference, label not in report.lower_is_better)
+    return Text(_short(difference, "+"), {1: "green", -1: "red", 0: "dim"}[verdict])
+
+
 def _funnel(report: Report) -> Table:
     table = _table()
     width = 24 if len(report.variants) == 1 else 0  # variants leave no room for bars in a narrow terminal
@@ -162,6 +269,8 @@ def _footer(report: Report) -> Text:
             text.append(f", such as {quality.examples[0]}\n" if quality.examples else "\n", style="yellow")
         for note in quality.notes:
             text.append(f"{table}: {note}\n", style="dim")
+    if not all(size.enough for sizes in report.slices.values() for size in sizes.values()):
+        text.append(f"{too_few(report)}\n", style="dim")
     text.rstrip()
     return text
 
@@ -172,10 +281,10 @@ def _span(figure: Interval, sign: str = "") -> str:
     return f"{figure.value:{sign}.4f} [{figure.low:{sign}.4f}, {figure.high:{sign}.4f}]"
 
 
-def _short(figure: Interval) -> str:
+def _short(figure: Interval, sign: str = "") -> str:
     if figure.low is None or figure.high is None:
-        return f"{figure.value:.4f}"
-    return f"{figure.value:.4f} ±{(figure.high - figure.low) / 2:.4f}"
+        return f"{figure.value:{sign}.4f}"
+    return f"{figure.value:{sign}.4f} ±{(figure.high - figure.low) / 2:.4f}"
 
 
 def _bar(share: float, width: int) -> str:

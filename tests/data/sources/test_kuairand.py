@@ -36,6 +36,18 @@ def folder(path: Path, kind: str) -> Path:
     return path
 
 
+def test_the_history_becomes_the_untimed_past(tmp_path: Path) -> None:
+    path = folder(tmp_path / "k", "parquet")
+    assert KuaiRandSource(KuaiRandConfig(path)).read().past is None
+    history = "(VALUES (1, [10, 12, 10], 5), (3, [11], 6)) t(user_id, watch_seq, last_time_ms)"
+    duckdb.sql(f"COPY (FROM {history}) TO '{path / 'user_history_20220408_20220424.parquet'}'")
+    source = KuaiRandSource(KuaiRandConfig(path))
+    past = source.read().past
+    assert past is not None
+    assert past.to_pydict() == {"user_id": ["1", "3"], "items": [["10", "12", "10"], ["11"]]}
+    assert source.files()[-1].name == "user_history_20220408_20220424.parquet"
+
+
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_a_row_becomes_an_impression_and_what_followed(tmp_path: Path, kind: str) -> None:
     source = KuaiRandSource(KuaiRandConfig(folder(tmp_path / "k", kind)))
@@ -95,4 +107,6 @@ def test_the_real_set(real: Callable[[str], Path]) -> None:
     assert counts["impression"] == 228_329 - 5_885
     assert counts["click"] == counts["play"] > 95_000
     assert (tables.items.num_rows, tables.users.num_rows) == (7_583, 27_285)
+    assert tables.past is not None
+    assert tables.past.num_rows == 26_469
     assert tables.quality["events"].notes == ("5885 rows repeat the user, video and time of an earlier row; left out",)

@@ -31,16 +31,18 @@ class KuaiRandSource:
     """Per logged row an impression, then where the row has them a click and a play (is_click) and a like (is_like).
 
     `watch_s` of the play is play_time_ms / 1000. Rows that repeat a (user, video, time) are left out and noted.
+    Where there is a ``user_history_*`` file, its `watch_seq` (what a user watched before the log, in order, without
+    times) becomes the users' past.
     """
 
     def __init__(self, config: KuaiRandConfig) -> None:
         self._config = config
 
     def files(self) -> Sequence[Path]:
-        """The log files, then the feature files."""
+        """The log files, then the feature files and the history."""
         return [path for files in self._found() for path in files]
 
-    def _found(self) -> tuple[list[Path], list[Path], list[Path]]:
+    def _found(self) -> tuple[list[Path], list[Path], list[Path], list[Path]]:
         path = self._config.path
         if not path.is_dir():
             raise DataError(f"{path}: there is no such folder")
@@ -55,15 +57,16 @@ class KuaiRandSource:
                 )
             return kinds[0] if kinds else []
 
-        log, users, videos = (matching(stem) for stem in ("log_standard_", "user_features", "video_features_basic"))
+        stems = ("log_standard_", "user_features", "video_features_basic", "user_history_")
+        log, users, videos, history = (matching(stem) for stem in stems)
         if not log:
             there = ", ".join(sorted(entry.name for entry in folder.iterdir())) or "nothing"
             raise DataError(f"{folder}: no log_standard_*.csv or .parquet; there is: {there}")
-        return log, users, videos
+        return log, users, videos, history
 
     def read(self) -> Tables:
         """The tables. Raises DataError naming file, row, column and value."""
-        log, users, videos = self._found()
+        log, users, videos, history = self._found()
         quality: dict[str, Quality] = {}
         rows, quality["events"] = read_table(
             "events",
@@ -113,7 +116,19 @@ class KuaiRandSource:
                 keep_rest=True,
                 unique="user_id",
             )
-        return Tables(events, items, user_table, quality=quality)
+        past = None
+        if history:
+            past, quality["past"] = read_table(
+                "past",
+                history,
+                [
+                    Column("user_id", "user_id", "id", required=True),
+                    Column("items", "watch_seq", "items", required=True),
+                ],
+                max_bad=self._config.max_bad,
+                unique="user_id",
+            )
+        return Tables(events, items, user_table, quality=quality, past=past)
 
 
 def _first_of_each(rows: pa.Table) -> npt.NDArray[np.int64]:
