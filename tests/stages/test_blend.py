@@ -121,12 +121,47 @@ def test_planted_weights_are_found():
     for start, stop in pairwise(merged.offsets):
         if stop > start:
             label[start + np.argmax(appeal[start:stop])] = 1
-    blend = Blend(BlendConfig(), log.catalogue)
+    blend = Blend(BlendConfig(learn="likelihood"), log.catalogue)
     blend.fit(RankSamples(requests, merged, label, 4000, 0), FitContext())
     told = blend.describe()
     np.testing.assert_allclose([*told["weights"].values(), told["seen"]], truth, atol=0.15)
     assert list(told["weights"]) == list(SOURCES)
     assert told["loss"] < told["loss_before"] and told["requests"] == (merged.lengths > 0).sum()
+
+
+def slow_ndcg(score, samples, k=10):
+    """Mean ndcg of the requests that have a positive, list by list."""
+    found, merged = [], samples.candidates
+    for start, stop in pairwise(merged.offsets):
+        rows = sorted(range(start, stop), key=lambda row: (-score[row], merged.item[row]))
+        right = [samples.label[row] > 0 for row in rows]
+        if any(right):
+            ideal = sum(1 / math.log2(place + 2) for place in range(min(sum(right), k)))
+            found.append(sum(1 / math.log2(place + 2) for place, hit in enumerate(right[:k]) if hit) / ideal)
+    return np.mean(found)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_learning_for_ndcg_ends_above_the_likelihood_and_every_trigger_alone(seed):
+    log = worlds.small_log()
+    samples = worlds.small_samples(log, 80, SOURCES, seed)
+    likely, best = Blend(BlendConfig(learn="likelihood"), log.catalogue), Blend(BlendConfig(), log.catalogue)
+    for blend in (likely, best):
+        blend.fit(samples, FitContext())
+    told = best.describe()["ndcg"]
+    x = features(samples.candidates)
+    seen = seen_of(samples.requests, samples.candidates)
+    first = likely.describe()
+    share = first["seen"] / max(abs(weight) for weight in first["weights"].values())
+    for t, name in enumerate(SOURCES):
+        assert told["alone"][name] == pytest.approx(slow_ndcg(np.float32(x[:, t]) + share * seen, samples))
+    score = best.score(samples.requests, samples.candidates)
+    assert told["likelihood"] == pytest.approx(
+        slow_ndcg(likely.score(samples.requests, samples.candidates), samples), abs=1e-6
+    )
+    assert told["learned"] == pytest.approx(slow_ndcg(score, samples), abs=1e-6)
+    assert told["learned"] >= max(told["likelihood"], *told["alone"].values())
+    assert told["learned"] > told["likelihood"]
 
 
 def test_learned_weights_score_what_they_say():
@@ -251,5 +286,6 @@ class TestBlend(RankerContract):
     configs: ClassVar = [
         BlendConfig(),
         BlendConfig(normalize="rank", ridge=1.0),
+        BlendConfig(learn="likelihood"),
         BlendConfig({"hot": 0.5, "itemcf": 1.0, "text": 0.0}),
     ]

@@ -15,6 +15,7 @@ from yoorec.batch import CandidateBatch, RequestBatch
 from yoorec.components import FitContext, RankSamples
 from yoorec.errors import ArtifactError
 from yoorec.ragged import are_members
+from yoorec.stages.ascent import Climb, climb_ndcg
 from yoorec.stages.configs import BlendConfig
 from yoorec.stages.drift import Histogram, score_drift, score_histograms
 from yoorec.stages.listwise import fit_listwise
@@ -42,6 +43,9 @@ class Blend:
     the triggers would be blamed for items that nobody plays twice and that a rule may drop anyway (on MovieLens 1M it
     raised ndcg@10 from 0.101 to 0.103 with two triggers, from 0.099 to 0.103 with three); where items are played again,
     it is learned what that is worth. A trigger's rank and its mere recall were tried as further features and lost.
+    The likelihood looks at all candidates and a slate at the first few, so by default the weights are then climbed to
+    the best ndcg (`yoorec.stages.ascent`); each trigger alone is among the starts, so on the window the blend is never
+    worse than its best trigger.
     """
 
     def __init__(self, config: BlendConfig, catalogue: Catalogue) -> None:
@@ -73,21 +77,28 @@ class Blend:
             self._config.ridge,
             context.progress,
         )
-        self._histograms = score_histograms(self._normalised(candidates))
+        normalised = self._normalised(candidates)
+        self._histograms = score_histograms(normalised)
         if found is None:
             note = f"none of {len(candidates)} rank-window requests was answered by a candidate: equal weights"
             _log.warning("blend: %s", note)
             self._weights, self._seen = dict.fromkeys(candidates.sources, 1.0), 0.0
             self._learned = {"requests": 0, "loss_before": None, "loss": None, "note": note}
         else:
-            *weights, self._seen = found.weights.tolist()
-            self._weights = dict(zip(candidates.sources, weights, strict=True))
             self._learned = {
                 "requests": found.requests,
                 "loss_before": found.loss_before,
                 "loss": found.loss,
                 "note": "",
             }
+            learned = found.weights
+            if self._config.learn == "ndcg":
+                climb = _climb(normalised, requests, samples.label, learned, context)
+                learned = climb.weights
+                alone = dict(zip(candidates.sources, climb.starts[1:], strict=True))
+                self._learned["ndcg"] = {"likelihood": climb.starts[0], "alone": alone, "learned": climb.ndcg}
+            *weights, self._seen = learned.tolist()
+            self._weights = dict(zip(candidates.sources, weights, strict=True))
         context.progress(1.0, "")
 
     def save(self, folder: Path) -> None:
@@ -147,6 +158,34 @@ class Blend:
     def _normalised(self, merged: CandidateBatch) -> CandidateBatch:
         score, rank = _sources(merged)
         return replace(merged, source_score=normalised_rows(merged.offsets, score, rank, self._by_rank))
+
+
+def _climb(
+    normalised: CandidateBatch,
+    requests: RequestBatch,
+    label: npt.NDArray[np.float32],
+    learned: npt.NDArray[np.float64],
+    context: FitContext,
+) -> Climb:
+    """From the likelihood's weights float64 [T + 1], and from each trigger alone, to the best ndcg."""
+    owner = np.repeat(np.arange(len(normalised)), normalised.lengths)
+    answered = np.flatnonzero(np.bincount(owner, label, len(normalised)) > 0)
+    some = normalised.with_score(np.ascontiguousarray(label, np.float32)).take(answered)
+    score, _ = _sources(some)
+    seen = are_members(some, requests.seen.take(answered), requests.item[answered])
+    triggers = len(learned) - 1
+    # A trigger alone keeps what was learned of seen items, in proportion to its own weight of 1.
+    share = learned[-1] / max(float(np.abs(learned[:-1]).max()), 1e-12)
+    alone = [np.append(np.eye(triggers)[t], share) for t in range(triggers)]
+    return climb_ndcg(
+        some.offsets,
+        some.item,
+        np.vstack((np.nan_to_num(score.T), seen)).astype(np.float32),
+        some.score,
+        requests.k[answered],
+        [learned, *alone],
+        context.progress,
+    )
 
 
 def _sources(candidates: CandidateBatch) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:

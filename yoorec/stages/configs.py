@@ -77,8 +77,10 @@ class BlendConfig:
     """Weight by trigger of its normalised score, 1 where not named; null: learned on the rank window."""
     normalize: Normalize = "max"
     """max: scores divided by the trigger's best in the request. rank: by place alone."""
+    learn: Literal["ndcg", "likelihood"] = "ndcg"
+    """What learning makes best: ndcg at the slate's length, or the likelihood of what was played."""
     ridge: Annotated[float, Gt(0)] = 1e-4
-    """Penalty on squared learned weights; the higher, the nearer they stay to 0."""
+    """Penalty on squared weights while the likelihood is maximised; the higher, the nearer they stay to 0."""
 
 
 @dataclass(frozen=True, slots=True)

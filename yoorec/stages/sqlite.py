@@ -12,6 +12,7 @@ from urllib.parse import quote
 import numpy as np
 import numpy.typing as npt
 
+from yoorec.batch import UNTIMED, Ragged
 from yoorec.components import ProfileView
 from yoorec.errors import ArtifactError
 from yoorec.ragged import plays_before
@@ -61,13 +62,16 @@ class SqliteProfiles:
         self._columns: dict[str, npt.NDArray[np.object_]] = {}
 
     def build(self, log: EventLog, folder: Path) -> None:
-        """Write the whole log's plays into ``folder/profiles.sqlite``."""
+        """Write the whole log's plays, and before them the untimed past, into ``folder/profiles.sqlite``."""
         plays = log.plays()
-        order = np.argsort(plays.user, kind="stable")
-        user = plays.user[order]
-        item = plays.item[order].astype("<i4")
-        time = plays.time[order].astype("<i8")
-        weight = plays.weight[order].astype("<f4")
+        past = Ragged.empty(len(log.catalogue.users)) if log.past is None else log.past
+        owner = np.repeat(np.arange(len(past), dtype=np.int32), np.diff(past.offsets))
+        played_by = np.concatenate([owner, plays.user])
+        order = np.argsort(played_by, kind="stable")  # so a user's past stands before the plays of the log
+        user = played_by[order]
+        item = np.concatenate([past.item, plays.item])[order].astype("<i4")
+        time = np.concatenate([np.full(len(owner), UNTIMED), plays.time])[order].astype("<i8")
+        weight = np.concatenate([np.ones(len(owner), np.float32), plays.weight])[order].astype("<f4")
         users, starts = np.unique(user, return_index=True)
         bounds = [*starts.tolist(), len(user)]
 
