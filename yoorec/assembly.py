@@ -10,12 +10,13 @@ from typing import Any
 from yoorec.artifacts.store import Artifact
 from yoorec.code import code_hash
 from yoorec.config.scenario import Part, Scenario
+from yoorec.config.walk import dump_config
 from yoorec.data.catalogue import Catalogue
 from yoorec.errors import ArtifactError, DataError
 from yoorec.pipeline import Pipeline
 from yoorec.plugins import Plugins
 
-__all__ = ["check_inputs", "component_inputs", "open_pipeline"]
+__all__ = ["check_inputs", "check_mask", "component_inputs", "mask_inputs", "open_pipeline"]
 
 
 def component_inputs(part: Part, seed: int) -> dict[str, Any]:
@@ -46,6 +47,25 @@ def check_inputs(part: Part, seed: int, artifact: Artifact) -> None:
         raise ArtifactError(f"{artifact.folder}: {name} was fitted with {what}: run `yoorec fit`")
 
 
+def mask_inputs(scenario: Scenario) -> dict[str, Any] | None:
+    """The scenario's mask as a catalogue's artifact notes it."""
+    mask = scenario.replay.mask
+    return None if mask is None else dump_config(mask)
+
+
+def check_mask(scenario: Scenario, catalogue: Artifact) -> None:
+    """Raise ArtifactError where a release was fitted on a log masked otherwise than the scenario says."""
+    given, expected = catalogue.manifest.inputs.get("mask"), mask_inputs(scenario)
+    if given != expected:
+        before, now = (
+            "null" if mask is None else f"{{{', '.join(f'{key}: {value}' for key, value in sorted(mask.items()))}}}"
+            for mask in (given, expected)
+        )
+        raise ArtifactError(
+            f"{catalogue.folder}: the release was fitted with replay.mask {before}, now {now}: run `yoorec fit`"
+        )
+
+
 def open_pipeline(
     scenario: Scenario,
     catalogue: Catalogue,
@@ -56,19 +76,19 @@ def open_pipeline(
     ranker: Artifact | None,
 ) -> Pipeline:
     """Load each component from its artifact. Without a ranker artifact the merged order stands and no rule applies."""
-    store = _build(scenario.profile, catalogue)
+    store = build_part(scenario.profile, catalogue)
     store.open(profile.folder)
     loaded = {}
     for part in scenario.triggers:
-        trigger = _build(part, catalogue)
+        trigger = build_part(part, catalogue)
         _load(trigger, triggers[part.name])
         loaded[part.name] = trigger
-    merge = _build(scenario.merge, catalogue)
+    merge = build_part(scenario.merge, catalogue)
     rank = None
     if scenario.ranker is not None and ranker is not None:
-        rank = _build(scenario.ranker, catalogue)
+        rank = build_part(scenario.ranker, catalogue)
         _load(rank, ranker)
-    rules = [(part.name, _build(part, catalogue)) for part in scenario.exposure]
+    rules = [(part.name, build_part(part, catalogue)) for part in scenario.exposure]
     return Pipeline(
         scenario,
         catalogue,
@@ -78,14 +98,19 @@ def open_pipeline(
         merge=merge,
         ranker=rank,
         rules=rules,
-        notes={f"exposure.{name}": rule.note for name, rule in rules if getattr(rule, "note", "")},
+        notes={
+            f"{key}{name}": part.note
+            for key, parts in (("triggers.", loaded.items()), ("exposure.", rules))
+            for name, part in parts
+            if getattr(part, "note", "")
+        },
     )
 
 
 _KEYS = {"trigger": "triggers.", "exposure": "exposure."}
 
 
-def _build(part: Part, catalogue: Catalogue) -> Any:
+def build_part(part: Part, catalogue: Catalogue) -> Any:
     """A component before it learned anything; a column it lacks is named with the key that asks for it."""
     try:
         return part.spec.load()(part.config, catalogue)

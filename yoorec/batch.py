@@ -13,7 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Arrivals", "CandidateBatch", "Plays", "Ragged", "RequestBatch"]
+__all__ = ["UNTIMED", "Arrivals", "CandidateBatch", "Plays", "Ragged", "RequestBatch"]
+
+UNTIMED = -(2**62)
+"""The time (ms) of a play of which only the order is known, and that it was before the log. Ages taken from it are
+immense and still fit int64, so whatever fades with time is gone."""
 
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
@@ -89,7 +93,7 @@ class Ragged:
 class Plays:
     """Weighted plays of B requests, newest first within each.
 
-    offsets: int64 [B + 1]. item: int32 [N]. time: int64 [N], ms. weight: float32 [N], the event's weight.
+    offsets: int64 [B + 1]. item: int32 [N]. time: int64 [N], ms, or UNTIMED. weight: float32 [N], the event's weight.
     """
 
     offsets: Int64

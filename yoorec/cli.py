@@ -179,7 +179,8 @@ def fit(scenario: Scenario, plugins: Plugins, production: bool) -> None:
 def _print_release(release: Release) -> None:
     for step in release.steps:
         word = click.style(f"fitted in {step.seconds:.2f} s", fg="green") if step.fitted else "unchanged"
-        click.echo(f"  {step.slot:<24} {word:<20} {step.bytes:>13,} bytes")
+        notes = ", ".join(f"{name} {value}" for name, value in step.notes.items())
+        click.echo(f"  {step.slot:<24} {word:<20} {step.bytes:>13,} bytes  {notes}".rstrip())
     click.echo(
         f"scene '{release.scene}': release {release.version}, learned from events before {_day(release.replay_cut)}"
     )

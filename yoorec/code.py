@@ -12,7 +12,15 @@ from yoorec.errors import PluginError
 
 __all__ = ["code_hash"]
 
-_CONTRACT = ("batch.py", "components.py", "ragged", "data/log.py", "data/catalogue.py", "artifacts/arrays.py")
+_CONTRACT = (
+    "batch.py",
+    "components.py",
+    "ragged",
+    "data/log.py",
+    "data/catalogue.py",
+    "artifacts/arrays.py",
+    "vectors",
+)
 """What every component stands on."""
 
 

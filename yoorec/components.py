@@ -10,12 +10,14 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from yoorec.batch import CandidateBatch, Plays, Ragged, RequestBatch
+from yoorec.engine import Engine
+from yoorec.engine.local import LocalEngine
 from yoorec.errors import PluginError
 
 if TYPE_CHECKING:
@@ -79,6 +81,10 @@ def _no_progress(done: float, note: str = "") -> None:
     """Report nowhere."""
 
 
+def _no_note(name: str, value: float | int | str) -> None:
+    """Write nowhere."""
+
+
 @dataclass(frozen=True, slots=True)
 class FitContext:
     """What a fit may use besides the log.
@@ -86,11 +92,22 @@ class FitContext:
     seed:     the scenario's seed; same log and seed, same artifact.
     threads:  worker threads the fit may start; the result must not depend on it.
     progress: call with the share done, 0 to 1, and a short note.
+    note:     call with a name and a figure or text worth knowing of this fit, such as a share left out; it goes into
+              the artifact's manifest, and `yoorec fit` prints it.
+    engine:   where kernels over ranges run (`yoorec.engine`), here or elsewhere; the result must not depend on it.
+              Unless given, on `threads` threads of this process.
     """
 
     seed: int = 0
     threads: int = 1
     progress: Callable[..., None] = _no_progress
+    note: Callable[[str, float | int | str], None] = _no_note
+    engine: Engine = cast(Engine, None)  # noqa: RUF009 (never None once made)
+
+    def __post_init__(self) -> None:
+        given: Any = self.engine
+        if given is None:
+            object.__setattr__(self, "engine", LocalEngine(self.threads))
 
 
 class Trigger(Protocol):
@@ -228,7 +245,7 @@ class ProfileStore(Protocol):
     def __init__(self, config: Any, catalogue: Catalogue) -> None: ...
 
     def build(self, log: EventLog, folder: Path) -> None:
-        """Write the whole log's plays into an empty folder."""
+        """Write the whole log's plays into an empty folder; before them those of `log.past`, UNTIMED, weight 1."""
 
     def open(self, folder: Path) -> None:
         """Read from what `build` wrote; safe to use from several threads afterwards."""

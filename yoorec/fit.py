@@ -22,7 +22,7 @@ import numpy as np
 from yoorec.artifacts.manifest import digest
 from yoorec.artifacts.release import Release, Slot, Step
 from yoorec.artifacts.store import Artifact, Store
-from yoorec.assembly import component_inputs, open_pipeline
+from yoorec.assembly import build_part, component_inputs, mask_inputs, open_pipeline
 from yoorec.code import code_hash
 from yoorec.components import FitContext, RankSamples
 from yoorec.config.scenario import Scenario, TriggerPart
@@ -30,7 +30,10 @@ from yoorec.data.cuts import Cuts, production_cuts, resolve_cuts
 from yoorec.data.dataset import Dataset, read_dataset
 from yoorec.data.episodes import next_play
 from yoorec.data.storage import save_catalogue
-from yoorec.errors import ArtifactError
+from yoorec.engine import Engine
+from yoorec.engine.local import LocalEngine
+from yoorec.engine.spark import SparkEngine
+from yoorec.errors import ArtifactError, ConfigError, Problem
 from yoorec.plugins import Plugins
 from yoorec.samples import rank_samples
 
@@ -65,16 +68,32 @@ class _Fitter:
         self.store = Store(scenario.store)
         self.steps: list[Step] = []
         self.threads = scenario.fit.threads or os.cpu_count() or 1
+        self._engine: Engine | None = None
         self._steps_ahead = 2 + len(scenario.triggers) * 2 + 1
+
+    def engine(self) -> Engine:
+        """Where kernels run. Made when something must be fitted: what is in the store needs no cluster."""
+        if self._engine is None:
+            settings = self.scenario.fit
+            if settings.engine == "spark":
+                self._engine = SparkEngine(settings.spark.master, settings.spark.memory)
+            else:
+                self._engine = LocalEngine(self.threads)
+        return self._engine
+
+    def close(self) -> None:
+        """Let go of the engine."""
+        if self._engine is not None:
+            self._engine.close()
 
     def ensure(
         self,
         slot: str,
         inputs: Mapping[str, Any],
         cut: int | None,
-        write: Callable[[Path, FitContext], Mapping[str, Any] | None],
+        write: Callable[[Path, FitContext], None],
     ) -> Artifact:
-        """The artifact of these inputs: found in the store and verified, or made by `write`."""
+        """The artifact of these inputs: found in the store and verified, or made by `write`, with the fit's notes."""
         fingerprint = digest(inputs)
         component = str(inputs["component"])
         found = self.store.find(component, fingerprint)
@@ -93,7 +112,13 @@ class _Fitter:
                 self.progress(done + min(max(share, 0.0), 1.0) / self._steps_ahead, f"{slot} {note}".strip())
 
             within(0.0)
-            context = FitContext(self.scenario.seed, self.threads, within)
+            notes: dict[str, float | int | str] = {}
+            context = FitContext(self.scenario.seed, self.threads, within, notes.__setitem__, self.engine())
+
+            def write_noting(folder: Path) -> Mapping[str, Any]:
+                write(folder, context)
+                return notes
+
             try:
                 found = self.store.publish(
                     slot=slot,
@@ -101,14 +126,15 @@ class _Fitter:
                     fingerprint=fingerprint,
                     cut=cut,
                     inputs=inputs,
-                    write=lambda folder: write(folder, context),
+                    write=write_noting,
                     clock=self.clock,
                 )
             except Exception as error:
                 error.add_note(f"while fitting {slot} ({component})")
                 raise
             self.plugins.observe("yoorec_artifact_published", manifest=found.manifest)
-        self.steps.append(Step(slot, fitted, found.manifest.seconds if fitted else 0.0, found.manifest.bytes))
+        manifest = found.manifest
+        self.steps.append(Step(slot, fitted, manifest.seconds if fitted else 0.0, manifest.bytes, manifest.notes))
         self.progress(len(self.steps) / self._steps_ahead, slot)
         return found
 
@@ -118,12 +144,13 @@ class _Fitter:
             "component": "data-catalogue",
             "data": self.dataset.fingerprint,
             "code": code_hash("yoorec.data"),
+            "mask": mask_inputs(self.scenario),
         }
         return self.ensure("catalogue", inputs, None, lambda folder, _: save_catalogue(folder, catalogue))
 
     def profile(self) -> Artifact:
         part = self.scenario.profile
-        store = part.spec.load()(part.config, self.dataset.log.catalogue)
+        store = build_part(part, self.dataset.log.catalogue)
         inputs = {**component_inputs(part, self.scenario.seed), "data": self.dataset.fingerprint}
         return self.ensure("profile", inputs, None, lambda folder, _: store.build(self.dataset.log, folder))
 
@@ -135,7 +162,7 @@ class _Fitter:
             inputs["cut"] = cut
 
         def write(folder: Path, context: FitContext) -> None:
-            trigger = part.spec.load()(part.config, self.dataset.log.catalogue)
+            trigger = build_part(part, self.dataset.log.catalogue)
             trigger.fit(self.dataset.log.before(cut if learns_events else _START), context)
             trigger.save(folder)
 
@@ -150,7 +177,7 @@ class _Fitter:
             **component_inputs(part, self.scenario.seed),
             "triggers": [trigger.name for trigger in self.scenario.triggers],
         }
-        ranker = part.spec.load()(part.config, self.dataset.log.catalogue)
+        ranker = build_part(part, self.dataset.log.catalogue)
         if not ranker.needs_fit():
 
             def write_given(folder: Path, context: FitContext) -> None:
@@ -170,18 +197,16 @@ class _Fitter:
             "requests": self.scenario.fit.rank_requests,
         }
 
-        def write(folder: Path, context: FitContext) -> Mapping[str, Any]:
+        def write(folder: Path, context: FitContext) -> None:
             samples = self._samples(early, profile, context)
             ranker.fit(samples, context)
             ranker.save(folder)
             recalled = 1.0 - samples.missed / samples.truths if samples.truths else 0.0
-            return {
-                "requests": len(samples.requests),
-                "candidates": len(samples.label),
-                "positives": int(samples.label.sum()),
-                "truths": samples.truths,
-                "recall_ceiling": round(recalled, 6),
-            }
+            context.note("requests", len(samples.requests))
+            context.note("candidates", len(samples.label))
+            context.note("positives", int(samples.label.sum()))
+            context.note("truths", samples.truths)
+            context.note("recall_ceiling", round(recalled, 6))
 
         return self.ensure("ranker", inputs, self.cuts.replay_cut, write), early
 
@@ -246,13 +271,21 @@ def fit(
     dataset:    the scenario's data, where it was read already.
     production: use the newest cuts, so that everything learns from the whole log.
     publish:    make the result the scene's current release; replay and parity leave that to `yoorec fit`.
-    Raises DataError, ConfigError (cuts out of order) or what a component raises; the current release stays as it is.
+    Raises DataError, ConfigError (cuts out of order; a masked log for production) or what a component raises; the
+    current release stays as it is.
     """
+    if production and scenario.replay.mask is not None:
+        file = "" if scenario.path is None else str(scenario.path)
+        message = "a masked log is for replay; what is fitted for production learns from all of it"
+        raise ConfigError((Problem(file, "replay.mask", message, "null"),))
     if dataset is None:
         dataset = read_dataset(scenario, progress=progress)
     cuts = production_cuts(scenario, dataset) if production else resolve_cuts(scenario, dataset)
     fitter = _Fitter(scenario, plugins, dataset, cuts, progress, clock)
-    release = fitter.release(production)
+    try:
+        release = fitter.release(production)
+    finally:
+        fitter.close()
     if publish:
         fitter.store.release(release)
     return release

@@ -13,7 +13,7 @@ import numpy as np
 
 from yoorec.artifacts.release import Release
 from yoorec.artifacts.store import Store
-from yoorec.assembly import check_inputs, open_pipeline
+from yoorec.assembly import check_inputs, check_mask, open_pipeline
 from yoorec.batch import Arrivals, Plays
 from yoorec.config.scenario import Part, Scenario
 from yoorec.data.catalogue import Catalogue
@@ -67,6 +67,7 @@ class Scene:
         """
         store = Store(scenario.store)
         artifacts = {name: store.open(slot, name) for name, slot in release.slots.items()}
+        check_mask(scenario, artifacts["catalogue"])
         catalogue = load_catalogue(artifacts["catalogue"].folder)
         used: dict[str, Part] = {"profile": scenario.profile}
         used |= {f"triggers.{part.name}": part for part in scenario.triggers}

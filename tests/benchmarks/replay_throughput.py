@@ -5,9 +5,9 @@
 
 The chain is that of scenarios/underlying_page.yaml without its variants: hot, itemcf, blend and the rules. "in batches"
 runs every request of the log after the cut on all cores and measures the slate, each trigger alone and every stage;
-"with intervals" adds the bootstrap. "one by one" runs a sample of the same requests through the same pipeline, a batch
-of one each, on one thread and with nothing measured. Sides are timed in turns; medians count. Fit and compilation come
-before.
+"with intervals" adds the bootstrap, over all requests and in each slice. "one by one" runs a sample of the same
+requests through the same pipeline, a batch of one each, on one thread and with nothing measured. Sides are timed in
+turns; medians count. Fit and compilation come before.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from yoorec.plugins import load_plugins
 from yoorec.replay.metrics.registry import load_metrics
 from yoorec.replay.requests import logged_requests
 from yoorec.replay.runner import cores, measure
-from yoorec.replay.summary import summarise
+from yoorec.replay.slices import slice_requests, slice_sizes
+from yoorec.replay.summary import Sample, summarise
 from yoorec.scene import Scene
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "underlying_page.yaml"
@@ -70,7 +71,10 @@ def main() -> None:
             found = measure(scene.pipeline, episodes, metrics, cuts, batch=settings.batch, threads=settings.threads)
             batched.append(len(episodes) / found.seconds)
             labels = [metric.label for metric in metrics]
-            summarise({"control": found}, labels, episodes.cluster, settings.resamples, scenario.seed)
+            slices = slice_requests(scenario, dataset, episodes)
+            sizes = slice_sizes(slices, episodes.cluster)
+            sample = Sample(episodes.cluster, settings.resamples, scenario.seed, slices, sizes)
+            summarise({"control": found}, labels, sample, {"control": settings.baseline})
             whole.append(len(episodes) / (time.perf_counter() - started))
             drawn = np.random.default_rng(repeat).permutation(len(episodes))[: given.singles]
             single.append(one_by_one(scene.pipeline, episodes, drawn))

@@ -51,7 +51,9 @@ CASES = [
     pytest.param(
         None,
         ["fit.cut=0.5"],
-        ("command line: fit.cut: 'cut' is not accepted here\n  accepted: rank_cut, rank_requests, threads"),
+        (
+            "command line: fit.cut: 'cut' is not accepted here\n  accepted: engine, rank_cut, rank_requests, spark, threads"
+        ),
         id="unknown-key-of-fit",
     ),
     pytest.param(
@@ -176,7 +178,7 @@ CASES = [
         ["replay=fast"],
         (
             "command line: replay: 'fast' is no mapping\n"
-            "  accepted: batch, cut, gates, metrics, protocol, resamples, threads, truth"
+            "  accepted: baseline, batch, cut, gates, mask, metrics, protocol, resamples, slices, threads, truth"
         ),
         id="text-for-settings",
     ),

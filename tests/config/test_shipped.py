@@ -34,7 +34,11 @@ def test_sample_scenarios(installed, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     scenario = load_scenario(name, GIVEN["sessions"] if name == "sessions" else (), installed)
     assert scenario.scene == name
-    assert [part.name for part in scenario.triggers] == ["hot", "itemcf"]
+    assert [part.name for part in scenario.triggers] == {
+        "light": ["hot", "itemcf"],
+        "sessions": ["hot", "itemcf", "sknn", "item2vec", "graph"],
+        "underlying_page": ["hot", "segment", "itemcf", "sknn", "item2vec", "graph"],
+    }[name]
     assert scenario.store == tmp_path / ".yoorec"
     for variant in scenario.variants:
         assert load_scenario(name, (), installed, variant=variant).hash != scenario.hash
@@ -53,7 +57,7 @@ def test_data_options(installed, name):
 def test_the_page_scene_says_what_the_readme_says(installed):
     scenario = load_scenario("underlying_page", (), installed)
     assert [rule.use for rule in scenario.exposure] == ["drop_seen", "spread", "backfill"]
-    assert dict(scenario.merge.config.share) == {"itemcf": 0.6}
+    assert dict(scenario.merge.config.share) == {"itemcf": 0.4}
     assert scenario.variants == {"fresher_cf": ("triggers.itemcf.half_life=30m",)}
 
 

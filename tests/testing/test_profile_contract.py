@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from yoorec.artifacts.arrays import load_arrays, save_arrays
-from yoorec.batch import Plays, Ragged
+from yoorec.batch import UNTIMED, Plays, Ragged
 from yoorec.components import ComponentSpec, ProfileView
 from yoorec.data.catalogue import Catalogue
 from yoorec.data.log import EventLog
@@ -27,13 +27,23 @@ class Files:
 
     late = 0
     """Milliseconds beyond the request's time that it sees, for the mutant below."""
+    before_all = UNTIMED
+    """The time it gives to what was played before the log."""
 
     def __init__(self, config: FilesConfig, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
 
     def build(self, log: EventLog, folder: Path) -> None:
         plays = log.plays()
-        save_arrays(folder, user=plays.user, item=plays.item, time=plays.time, weight=plays.weight)
+        past = log.past or Ragged.empty(len(log.catalogue.users))
+        owner = np.repeat(np.arange(len(past)), np.diff(past.offsets))
+        save_arrays(
+            folder,
+            user=np.concatenate([owner, plays.user]),
+            item=np.concatenate([past.item, plays.item]),
+            time=np.concatenate([np.full(len(owner), self.before_all), plays.time]),
+            weight=np.concatenate([np.ones(len(owner), np.float32), plays.weight]),
+        )
 
     def open(self, folder: Path) -> None:
         self.user, self.item, self.time, self.weight = load_arrays(folder, "user", "item", "time", "weight")
@@ -105,6 +115,11 @@ def test_a_short_memory_of_seen_items_is_caught(tmp_path: Path) -> None:
 
     with pytest.raises(AssertionError, match="request"):
         _contract(read=read).test_reads_as_of_the_time(FilesConfig(), tmp_path)
+
+
+def test_an_invented_time_of_the_past_is_caught(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError):
+        _contract(before_all=0).test_the_untimed_past_is_older_than_every_play(FilesConfig(), tmp_path)
 
 
 def test_a_missing_attribute_is_caught(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from yoorec.artifacts.manifest import digest
@@ -27,12 +27,13 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a fit did for one slot: whether it was fitted or kept, and how long that took."""
+    """What a fit did for one slot: whether it was fitted or kept, how long that took, and what it noted."""
 
     slot: str
     fitted: bool
     seconds: float
     bytes: int
+    notes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

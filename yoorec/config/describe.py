@@ -36,11 +36,18 @@ _NOUNS: dict[Any, str] = {
     type(None): "null",
     Any: "anything",
 }
+_REFERENCES = {
+    "trigger": "a trigger's name",
+    "item_column": "the name of an item column",
+    "user_column": "the name of a user column",
+}
 _PLURALS = {
     "whole number": "whole numbers",
     "number": "numbers",
     "path": "paths",
     "trigger's name": "trigger names",
+    "the name of an item column": "names of item columns",
+    "the name of a user column": "names of user columns",
     "mapping": "mappings",
 }
 DURATION = "a duration such as 90s, 30m, 12h or 7d"
@@ -137,7 +144,7 @@ def describe(annotation: Any, limits: bool = True) -> str:
 def _noun(base: Any, metadata: Sequence[Any], limits: bool) -> str:
     reference = next((each.to for each in metadata if isinstance(each, Reference)), None)
     if reference is not None:
-        return {"trigger": "a trigger's name"}.get(reference, f"the name of {_article(reference.replace('_', ' '))}")
+        return _REFERENCES[reference]
     origin, arguments = typing.get_origin(base), typing.get_args(base)
     if origin is Literal:
         return ", ".join(str(word) for word in arguments)
@@ -155,7 +162,8 @@ def _bare(annotation: Any, limits: bool = False) -> str:
     """A noun without its article and in the plural, for "a list of ..."."""
     noun, comma, rest = describe(annotation, limits).partition(",")
     bare = noun.removeprefix("an ").removeprefix("a ")
-    return f"{_PLURALS.get(bare, bare)}{comma}{rest}"
+    plural = f"lists{bare.removeprefix('list')}" if bare.startswith("list of ") else _PLURALS.get(bare, bare)
+    return f"{plural}{comma}{rest}"
 
 
 def _article(noun: str) -> str:

@@ -16,7 +16,7 @@ from yoorec.config.types import Reference
 from yoorec.config.walk import map_config
 from yoorec.errors import nearest
 
-__all__ = ["Found", "component", "several", "single"]
+__all__ = ["Found", "check_references", "component", "several", "single"]
 
 _TRIGGERS = "a mapping of names to triggers"
 
@@ -85,7 +85,7 @@ def component(path: KeyPath, value: Any, kind: Kind, context: Context) -> Found 
     if spec is None:
         return None
     rest = {key: each for key, each in value.items() if key not in own}
-    _references(spec.config, rest, path, context)
+    check_references(spec.config, rest, path, context)
     config = judged(spec.config, rest, path, context, tuple(own))
     return None if config is None or keys is None else Found(spec, config, keys)
 
@@ -141,7 +141,7 @@ def _spec(path: KeyPath, value: Mapping[str, Any], kind: Kind, context: Context)
     return None
 
 
-def _references(config: type, values: Mapping[str, Any], path: KeyPath, context: Context) -> None:
+def check_references(config: type, values: Mapping[str, Any], path: KeyPath, context: Context) -> None:
     """Report every name of a trigger that is none, or is switched off."""
     if not context.named:
         return

@@ -1,8 +1,8 @@
 """A scenario as plain values, every default filled in, and the hash over what decides a list.
 
 The hash leaves out `serve`, `store`, `variants`, timeouts, and of `fit` and `replay` what changes no list (threads,
-batch, resamples, metrics, gates). A data path counts by its last part alone: where a file lies decides nothing, and
-what it holds is in the data's own fingerprint, so the hash is the same on every machine.
+engine, batch, resamples, metrics, gates, slices, baseline). A data path counts by its last part alone: where a file
+lies decides nothing, and what it holds is in the data's own fingerprint, so the hash is the same on every machine.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from yoorec.config.walk import dump_config
 
 __all__ = ["plain_scenario", "scenario_hash"]
 
-_UNHASHED = {"fit": {"threads"}, "replay": {"threads", "batch", "resamples", "metrics", "gates"}}
+_UNHASHED = {
+    "fit": {"threads", "engine", "spark"},
+    "replay": {"threads", "batch", "resamples", "metrics", "gates", "slices", "baseline"},
+}
 
 
 def plain_scenario(scenario: Scenario, path_as: Callable[[Path], str] = str) -> dict[str, Any]:

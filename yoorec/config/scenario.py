@@ -8,14 +8,35 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, MinLen
+from pydantic import StringConstraints
 
 from yoorec.components import ComponentSpec, Kind
-from yoorec.config.types import Count, Described, duration_ms
+from yoorec.config.types import Count, Described, Duration, TriggerName, duration_ms
 
-__all__ = ["Cut", "FitSettings", "Part", "ReplaySettings", "Scenario", "ServeSettings", "TriggerPart"]
+__all__ = [
+    "Cut",
+    "FitSettings",
+    "MaskSettings",
+    "Part",
+    "ReplaySettings",
+    "Scenario",
+    "ServeSettings",
+    "SparkSettings",
+    "TriggerPart",
+]
 
 Cut = Annotated[float, Gt(0), Le(1)] | Annotated[str, Described("a date such as 2022-05-01")]
 """A share of the log's plays in time order, or a date such as ``2022-05-01`` or ``2022-05-01T12:00:00`` (UTC)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SparkSettings:
+    """Where engine `spark` runs (`fit.spark`)."""
+
+    master: str = "local[*]"
+    """Address of the cluster in Spark's words: `local[*]`, `spark://host:7077`, `yarn`."""
+    memory: Annotated[str, StringConstraints(pattern=r"^[1-9]\d*[mgt]$"), Described("a size such as 512m or 2g")] = "2g"
+    """Of the driver's and of each executor's Java process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +49,26 @@ class FitSettings:
     """Rank-window requests sampled for the ranker, at most."""
     threads: Annotated[int, Ge(0)] = 0
     """Worker threads of a fit; 0 takes every core. Never changes the result."""
+    engine: Literal["local", "spark"] = "local"
+    """Where kernels over ranges of items run: threads of this process, or Apache Spark. Never changes the result."""
+    spark: SparkSettings = SparkSettings()
+    """Of engine spark: `master`, its address (`spark://host:7077`, `yarn`), and `memory` of a Java process."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaskSettings:
+    """What the log forgets before anything learns from it (`replay.mask`); see `yoorec.data.mask`."""
+
+    items: Annotated[float, Ge(0), Le(1)] = 0.0
+    """Share of the items played before `replay.cut` that lose their earlier events and so look new."""
+    keep: Duration = duration_ms("24h")
+    """Time before `replay.cut` from which events of such an item stay."""
+    users: Annotated[float, Ge(0), Le(1)] = 0.0
+    """Share of the users with more than `plays` plays before `replay.cut` that lose all but the latest of them."""
+    plays: Annotated[int, Ge(0)] = 5
+    """Plays before `replay.cut` that such a user keeps, at most."""
+    seed: Annotated[int, Ge(0)] = 0
+    """Decides which items and users; a larger share takes the same ones and more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +97,14 @@ class ReplaySettings:
     """Worker threads; 0 takes every core. Never changes a list."""
     resamples: Annotated[int, Ge(100)] = 1000
     """Bootstrap resamples (of users, or of sessions under `given`) behind each 95 % interval."""
+    slices: bool = True
+    """Report every figure by age of the item played, by plays known of the user, and by what `mask` took."""
+    baseline: TriggerName | None = None
+    """Trigger whose own list every other trigger's is compared with, request by request."""
+    mask: MaskSettings | None = None
+    """What the log forgets before anything learns from it: a share `items` of the items loses every event older than
+    `keep` before the cut, a share `users` of the users all but the latest `plays` plays before it; `seed` draws them.
+    `{items: 0.1, keep: 24h, users: 0.2, plays: 5, seed: 0}`; each half may be missing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from yoorec.config.context import Context, judged
 from yoorec.config.describe import fields_of
 from yoorec.config.faults import shown
 from yoorec.config.framework import COMPONENTS, SETTINGS, TOP_KEYS, SceneKeys
-from yoorec.config.parts import Found, component, several, single
+from yoorec.config.parts import Found, check_references, component, several, single
 from yoorec.config.plain import plain_scenario, scenario_hash
 from yoorec.config.scenario import Part, Scenario, TriggerPart
 from yoorec.errors import nearest
@@ -111,6 +111,7 @@ def _settings(values: Mapping[str, Any], key: str, config: type, context: Contex
     if not isinstance(found, dict):
         context.report((key,), f"{shown(found)} is no mapping", ", ".join(sorted(fields_of(config))))
         return None
+    check_references(config, found, (key,), context)
     return judged(config, found, (key,), context)
 
 

@@ -26,6 +26,8 @@ __all__ = [
     "small_samples",
     "spoiled_after",
     "twin_log",
+    "with_past",
+    "without_attributes",
     "without_plays",
 ]
 
@@ -169,6 +171,24 @@ def _rows(log: EventLog, rows: np.ndarray) -> EventLog:
         if isinstance(getattr(log, field.name), np.ndarray)
     }
     return replace(log, **columns)
+
+
+def without_attributes(log: EventLog, columns: bool) -> EventLog:
+    """The same events of users of whom nothing is known: their columns hold nothing, or are not even there."""
+    known = log.catalogue.user_columns
+    names = known.column_names if columns else []
+    blank = pa.table({name: pa.nulls(known.num_rows, known.schema.field(name).type) for name in names})
+    return replace(log, catalogue=replace(log.catalogue, user_columns=blank, _codes={}))
+
+
+def with_past(log: EventLog, seed: int = 0) -> EventLog:
+    """The same log, of which every other user played up to six items before it began; repeats among them."""
+    rng = np.random.default_rng(seed)
+    users, items = len(log.catalogue.users), len(log.catalogue.items)
+    length = np.where(np.arange(users) % 2, rng.integers(1, 7, users), 0) if items else np.zeros(users, np.int64)
+    offsets = np.zeros(users + 1, np.int64)
+    np.cumsum(length, out=offsets[1:])
+    return replace(log, past=Ragged(offsets, rng.integers(0, max(items, 1), offsets[-1]).astype(np.int32)))
 
 
 def without_plays(log: EventLog) -> EventLog:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from yoorec.batch import UNTIMED
 from yoorec.components import Kind, ProfileView
 from yoorec.data.log import EventLog
 from yoorec.testing import worlds
@@ -86,6 +87,28 @@ class ProfileContract(ComponentContract):
             assert found <= known, f"request {b}"
             seen = view.seen.item[view.seen.offsets[b] : view.seen.offsets[b + 1]]
             assert set(seen.tolist()) == set(plays.item[earlier].tolist()), f"request {b}"
+
+    def test_the_untimed_past_is_older_than_every_play(self, config: Any, tmp_path: Path) -> None:
+        """What `log.past` holds comes after the last play, newest first, UNTIMED, and counts as seen at any time."""
+        log = worlds.with_past(self.log())
+        past, plays = log.past, log.plays()
+        assert past is not None
+        user = np.arange(-1, len(log.catalogue.users), dtype=np.int32)
+        before, after = (np.full(len(user), when, np.int64) for when in (log.time[0] - 1, log.time[-1] + 1))
+        with self.opened(config, log, tmp_path / "profile") as store:
+            early, late = store.read(user, before, 1000), store.read(user, after, 1000)
+        for b, who in enumerate(user.tolist()):
+            own = past.item[past.offsets[who] : past.offsets[who + 1]].tolist() if who >= 0 else []
+            start, stop = early.history.offsets[b : b + 2]
+            found = early.history.item[start:stop].tolist()
+            # A play that is known twice at one time may stand once: of the untimed ones, the newest.
+            assert found in (own[::-1], list(dict.fromkeys(own[::-1]))), f"user {who}"
+            assert (early.history.time[start:stop] == UNTIMED).all()
+            assert set(early.seen.item[early.seen.offsets[b] : early.seen.offsets[b + 1]].tolist()) == set(own)
+            start, stop = late.history.offsets[b : b + 2]
+            timed = int((late.history.time[start:stop] != UNTIMED).sum())
+            assert timed > 0 or not (plays.user == who).any()
+            assert late.history.item[start + timed : stop].tolist() == found, f"user {who}"
 
     def test_attributes(self, config: Any, tmp_path: Path) -> None:
         """Every user column of the catalogue is there; None or NaN where missing or the user is unknown."""

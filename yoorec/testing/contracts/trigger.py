@@ -10,9 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from yoorec.batch import CandidateBatch, RequestBatch
+from yoorec.batch import CandidateBatch, Plays, RequestBatch
 from yoorec.components import FitContext, Kind
 from yoorec.data.log import EventLog
+from yoorec.errors import DataError
 from yoorec.testing import worlds
 from yoorec.testing.columns import differences, frozen, one_by_one_sizes, slices
 from yoorec.testing.contracts.component import ComponentContract, bytes_of, check_saved
@@ -39,12 +40,15 @@ class TriggerContract(ComponentContract):
         return worlds.twin_log()
 
     def small_world(self, world: str) -> EventLog:
-        """A log too small to learn from: no events, no plays, one item, one user, one event, no catalogue."""
+        """A log too small to learn from: no events, no plays, no recent ones, one item, one user, ..."""
         if world == "no events":
             log = self.log()
             return log.before(int(log.time[0]))
         if world == "no plays":
             return worlds.without_plays(self.log())
+        if world == "no recent plays":
+            log = self.log()
+            return log.before(int(log.time[-1]) + 400 * worlds.DAY_MS)
         if world == "one event":
             return worlds.first_play(self.log())
         if world == "one item":
@@ -116,6 +120,40 @@ class TriggerContract(ComponentContract):
         requests = worlds.blank_requests(log.catalogue, time=int(log.time[-1]) + 1)
         self.check(self.fitted(config, log).recall(requests, _LIMIT), requests, _LIMIT, log)
 
+    def test_items_never_played(self, config: Any) -> None:
+        """A main item and a session of which the log knows no play: any list is fine, raising is not."""
+        log = self.log()
+        rows = np.flatnonzero(log.item % 3 != 0)
+        component = self.fitted(config, log.rows(rows))
+        requests = self.requests(log)
+        unplayed = (np.arange(len(requests)) * 3 % max(len(log.catalogue.items) - 2, 1) // 3 * 3).astype(np.int32)
+        session = Plays(
+            np.arange(len(requests) + 1, dtype=np.int64),
+            unplayed,
+            requests.time - 1,
+            np.ones(len(requests), np.float32),
+        )
+        cold = replace(requests, item=unplayed, session=session, history=session)
+        found = component.recall(cold, _LIMIT)
+        self.check(found, cold, _LIMIT, log)
+        alone = component.recall(cold.take(np.array([1])), _LIMIT)
+        assert differences(alone, found.take(np.array([1]))) == []
+
+    @pytest.mark.parametrize("columns", [True, False], ids=["empty columns", "no columns"])
+    def test_users_without_attributes(self, config: Any, columns: bool) -> None:
+        """Users of whom nothing is known are served; a component that needs a column may refuse with a DataError
+        that names it, but only where the table has no such column.
+        """
+        log = worlds.without_attributes(self.log(), columns)
+        requests = self.requests(log)
+        try:
+            component = self.fitted(config, log)
+        except DataError as error:
+            assert not columns, f"the columns are there, though empty: {error}"
+            assert any(repr(name) in str(error) for name in self.log().catalogue.user_columns.column_names), str(error)
+            return
+        self.check(component.recall(requests, _LIMIT), requests, _LIMIT, log)
+
     @pytest.mark.parametrize("k", [0, 1, 100_000])
     def test_any_k(self, config: Any, k: int) -> None:
         """k = 0 gives no rows, k beyond the catalogue at most the catalogue."""
@@ -155,7 +193,9 @@ class TriggerContract(ComponentContract):
 
     # -- fit
 
-    @pytest.mark.parametrize("world", ["no events", "no plays", "one item", "one user", "one event", "no catalogue"])
+    @pytest.mark.parametrize(
+        "world", ["no events", "no plays", "no recent plays", "one item", "one user", "one event", "no catalogue"]
+    )
     def test_small_worlds(self, config: Any, world: str, tmp_path: Path) -> None:
         """A log too small to learn from makes a component that loads and gives few candidates or none."""
         log = self.small_world(world)
