@@ -8,9 +8,9 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
+from numba import njit
 
-__all__ = ["column", "compiled", "item_marks", "readonly"]
+__all__ = ["compiled", "item_marks"]
 
 _Kernel = TypeVar("_Kernel", bound=Callable[..., Any])
 
@@ -23,16 +23,6 @@ def compiled(function: _Kernel) -> _Kernel:
     """
     kernel: Any = njit(cache=True, nogil=True)(function)
     return cast(_Kernel, kernel)
-
-
-def column(dtype: Any) -> Any:
-    """Numba's type of a contiguous column, for kernels that declare their signature and so compile at import."""
-    return types.Array(dtype, 1, "C")
-
-
-def readonly(dtype: Any) -> Any:
-    """The same as an input: a read-only column fits, and so does a writable one."""
-    return types.Array(dtype, 1, "C", readonly=True)
 
 
 class _Marks(threading.local):

@@ -75,7 +75,7 @@ class Blend:
             np.ascontiguousarray(samples.label, np.float32),
             self._by_rank,
             self._config.ridge,
-            context.progress,
+            lambda done, note: context.progress(done / 2, note),
         )
         normalised = self._normalised(candidates)
         self._histograms = score_histograms(normalised)
@@ -184,7 +184,7 @@ def _climb(
         some.score,
         requests.k[answered],
         [learned, *alone],
-        context.progress,
+        lambda done, note: context.progress(0.5 + done / 2, note),
     )
 
 

@@ -8,31 +8,24 @@ processor add to many rows' scores at once without changing the order of any sum
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit, types
 
 from yoorec.ragged import top_of_dense
-from yoorec.ragged.compiled import column, readonly
+from yoorec.ragged.arrays import BOOL, F32, I32, I64, U64, column, kernel, made, readonly, table
 
 __all__ = ["BLOCK", "nearest_of_some", "nearest_rows", "query_vectors"]
-
-I32 = npt.NDArray[np.int32]
-I64 = npt.NDArray[np.int64]
-U64 = npt.NDArray[np.uint64]
-F32 = npt.NDArray[np.float32]
 
 BLOCK = 1024
 """Rows scored together; their scores stay in the nearest cache while the dimensions go by."""
 
 _i32, _i64 = readonly(types.int32), readonly(types.int64)
-_matrix = types.Array(types.float32, 2, "C", readonly=True)
-_found = types.Tuple((column(types.int64), column(types.int32), column(types.float32)))  # type: ignore[no-untyped-call]
+_matrix = table(types.float32)
 
 
-@njit(
-    types.boolean[::1](_i32, _i64, _i32, _i32, _matrix, types.int64, types.float64, types.float32[:, ::1]),
-    cache=True,
-    nogil=True,
+@kernel(
+    made(types.boolean),
+    *(_i32, _i64, _i32, _i32, _matrix),
+    *(types.int64, types.float64, types.float32[:, ::1]),
 )
 def query_vectors(
     main: I32,
@@ -43,7 +36,7 @@ def query_vectors(
     recall_from: int,
     recency: float,
     query: F32,
-) -> npt.NDArray[np.bool_]:
+) -> BOOL:
     """Write each request's vector into query float32 [B, D], unit length; bool [B], whether it has one.
 
     The vector is the sum over the last `recall_from` plays p of recency^p times the item's vector; main int32 [B]
@@ -100,24 +93,14 @@ def _score_block(query: F32, columns: F32, first: int, last: int, score: F32) ->
         d += 1
 
 
-@njit(
-    _found(
-        _matrix,
-        types.Array(types.boolean, 1, "C", readonly=True),
-        _i32,
-        _matrix,
-        _i32,
-        types.int64,
-        column(types.float32),
-        column(types.int32),
-        column(types.uint64),
-    ),
-    cache=True,
-    nogil=True,
+@kernel(
+    made(types.int64, types.int32, types.float32),
+    *(_matrix, readonly(types.boolean), _i32, _matrix, _i32, types.int64),
+    *(column(types.float32), column(types.int32), column(types.uint64)),
 )
 def nearest_rows(
     query: F32,
-    known: npt.NDArray[np.bool_],
+    known: BOOL,
     left_out: I32,
     columns: F32,
     item: I32,
@@ -165,11 +148,7 @@ def nearest_rows(
     return out_offsets, out_item[:end], out_score[:end]
 
 
-@njit(
-    types.float32[:, ::1](_matrix, types.Array(types.int64, 2, "C", readonly=True), _matrix),
-    cache=True,
-    nogil=True,
-)
+@kernel(types.float32[:, ::1], _matrix, table(types.int64), _matrix)
 def nearest_of_some(query: F32, rows: I64, vectors: F32) -> F32:
     """float32 [B, M]: query float32 [B, D] times the rows int64 [B, M] of vectors float32 [N, D]; -inf for row -1."""
     size, width = query.shape

@@ -6,8 +6,7 @@ import numpy as np
 from numba import njit, types
 
 from yoorec.ragged import top_of_dense
-from yoorec.ragged.compiled import column, readonly
-from yoorec_itemcf.arrays import F32, I32, I64, U64
+from yoorec.ragged.arrays import F32, I32, I64, U64, column, readonly
 
 __all__ = ["recall"]
 

@@ -8,8 +8,7 @@ import numpy as np
 from numba import njit, types
 
 from yoorec.engine import Array
-from yoorec.ragged.compiled import column, readonly
-from yoorec_itemcf.arrays import F32, I32, I64, U32
+from yoorec.ragged.arrays import F32, I32, I64, U32, column, readonly
 
 __all__ = ["PLACES", "ROWS", "Places", "Rows", "by_item", "by_user"]
 

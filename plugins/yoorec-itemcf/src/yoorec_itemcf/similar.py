@@ -14,9 +14,8 @@ from numba import njit, types
 
 from yoorec.engine import Array
 from yoorec.ragged import top_of_dense
-from yoorec.ragged.compiled import column, readonly
-from yoorec_itemcf.arrays import F32, I32, I64, U32, U64
-from yoorec_itemcf.prefetch import prefetch
+from yoorec.ragged.arrays import F32, I32, I64, U32, U64, column, readonly
+from yoorec.ragged.prefetch import prefetch
 from yoorec_itemcf.rows import PLACES, ROWS, Places, Rows
 
 __all__ = ["FARTHEST", "similar", "similar_range"]

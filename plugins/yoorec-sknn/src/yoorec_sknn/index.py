@@ -8,8 +8,7 @@ import numpy as np
 from numba import njit, types
 from numba.core.typing.templates import Signature
 
-from yoorec.ragged.compiled import column, readonly
-from yoorec_sknn.arrays import I32, I64
+from yoorec.ragged.arrays import I32, I64, column, readonly
 
 __all__ = ["sessions_by_item"]
 

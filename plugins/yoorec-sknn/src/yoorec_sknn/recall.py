@@ -10,8 +10,7 @@ from numba import njit, types
 from numba.core.typing.templates import Signature
 
 from yoorec.ragged import top_of_dense
-from yoorec.ragged.compiled import column, readonly
-from yoorec_sknn.arrays import F32, I32, I64, U64
+from yoorec.ragged.arrays import F32, I32, I64, U64, column, readonly
 
 __all__ = ["Index", "Scratch", "Weights", "recall"]
 
