@@ -71,6 +71,7 @@ def measure(events: int, options: argparse.Namespace) -> None:
         peaks = {
             process: (peak_gb(process), Path(f"/proc/{process}/comm").read_text())
             for process in descendants(os.getpid())
+            if "VmHWM" in Path(f"/proc/{process}/status").read_text()  # one that has ended holds nothing
         }
     finally:
         spark.close()
