@@ -15,7 +15,7 @@ from yoorec.artifacts.release import Release
 from yoorec.artifacts.store import Store
 from yoorec.components import ComponentSpec, FitContext
 from yoorec.data.log import EventLog
-from yoorec.errors import ArtifactError
+from yoorec.errors import ArtifactError, DataError
 from yoorec.fit import fit
 from yoorec.scene import Scene
 from yoorec.testing.counts import Counts, CountsConfig
@@ -202,6 +202,35 @@ def test_failing_fit_leaves_the_current_release(small_scene: Callable[..., Any])
     with pytest.raises(MemoryError):
         fit(broken.scenario, broken.plugins, broken.dataset)
     assert Store(made.scenario.store).current("small") == replace(current, steps=())
+
+
+def test_what_a_trigger_notes_stands_in_its_manifest_and_in_the_step(small_scene: Callable[..., Any]) -> None:
+    class Noting(Counts):
+        def fit(self, log: EventLog, context: FitContext) -> None:
+            super().fit(log, context)
+            context.note("plays", len(log.plays()))
+            context.note("index", "exact")
+
+    made = small_scene({"noting": Noting})
+    for fitted in (True, False):  # an artifact that was there already still says what it noted
+        release = fit(made.scenario, made.plugins, made.dataset)
+        (step,) = [step for step in release.steps if step.slot == "triggers.noting"]
+        assert step.fitted is fitted
+        expected = {"plays": len(made.dataset.log.before(release.replay_cut).plays()), "index": "exact"}
+        assert step.notes == expected
+    artifact = Store(made.scenario.store).open(release.slots["triggers.noting"], "triggers.noting")
+    assert artifact.manifest.notes == expected
+
+
+def test_a_column_that_is_missing_is_named_with_its_trigger(small_scene: Callable[..., Any]) -> None:
+    class Picky(Counts):
+        def __init__(self, config: CountsConfig, catalogue: Any) -> None:
+            super().__init__(config, catalogue)
+            catalogue.user_codes("gendr")
+
+    made = small_scene({"picky": Picky})
+    with pytest.raises(DataError, match=r"^triggers\.picky: users: no column 'gendr'; nearest: gender"):
+        fit(made.scenario, made.plugins, made.dataset)
 
 
 def test_ranker_notes_say_what_it_learned_from(small_scene: Callable[..., Any]) -> None:
