@@ -63,8 +63,8 @@ class KuaiRandConfig:
     """KuaiRand: an impression a row, and a click, a play and a like where the row has them."""
 
     path: DataPath
-    """Folder with log_standard_*, user_features*, video_features_basic* in CSV as published, or in Parquet; and where it
-    is there user_history_*, what users watched before the log: it enters profiles in order, without times."""
+    """Folder with log_standard_*, user_features*, video_features_basic* in CSV as published, or in Parquet; and, where
+    it is there, user_history_*: what users watched before the log, which profiles hold in order and without times."""
     max_bad: BadShare = 0.01
     """Share of a table's rows that may be unusable; above it the table is refused."""
 
