@@ -9,7 +9,7 @@ from __future__ import annotations
 from yoorec.ragged.compiled import compiled, item_marks
 from yoorec.ragged.join import Union, are_members, drop_members, union_candidates, unite_items
 from yoorec.ragged.order import best_candidates, best_first, first_k, take_rows, top_of_dense
-from yoorec.ragged.plays import plays_before, unite_plays
+from yoorec.ragged.plays import plays_before, recalling, recalling_item, unite_plays
 
 __all__ = [
     "Union",
@@ -21,6 +21,8 @@ __all__ = [
     "first_k",
     "item_marks",
     "plays_before",
+    "recalling",
+    "recalling_item",
     "take_rows",
     "top_of_dense",
     "union_candidates",

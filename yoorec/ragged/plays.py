@@ -8,7 +8,7 @@ import numpy.typing as npt
 from yoorec.batch import Plays, Ragged
 from yoorec.ragged.compiled import compiled
 
-__all__ = ["plays_before", "unite_plays"]
+__all__ = ["plays_before", "recalling", "recalling_item", "unite_plays"]
 
 
 @compiled
@@ -151,3 +151,35 @@ def plays_before(
     """
     offsets, played, times, weights, seen_offsets, seen = _plays_before(start, stop, item, time, weight, when, limit)
     return Plays(offsets, played, times, weights), Ragged(seen_offsets, seen)
+
+
+@compiled
+def recalling(
+    main: npt.NDArray[np.int32],
+    history_offsets: npt.NDArray[np.int64],
+    history_item: npt.NDArray[np.int32],
+    b: int,
+    most: int,
+) -> tuple[int, int]:
+    """The places (first, stop) of the plays by which request b recalls, newest first; for use inside other kernels.
+
+    They are the history's rows, at most `most`. Where the history does not begin with the main item main int32 [B], one
+    place in front of its rows stands for it; `recalling_item` tells which item is at a place.
+    """
+    start, stop = history_offsets[b], history_offsets[b + 1]
+    if main[b] >= 0 and (start == stop or history_item[start] != main[b]):
+        start -= 1
+    return start, min(stop, start + most)
+
+
+@compiled
+def recalling_item(
+    main: npt.NDArray[np.int32],
+    history_offsets: npt.NDArray[np.int64],
+    history_item: npt.NDArray[np.int32],
+    b: int,
+    place: int,
+) -> np.int32:
+    """The item at a place of `recalling`, -1 for an unknown one."""
+    item: np.int32 = main[b] if place < history_offsets[b] else history_item[place]
+    return item

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, types
 
-from yoorec.ragged import top_of_dense
+from yoorec.ragged import recalling, recalling_item, top_of_dense
 from yoorec.ragged.arrays import BOOL, F32, I32, I64, U64, column, kernel, made, readonly, table
 
 __all__ = ["BLOCK", "nearest_of_some", "nearest_rows", "query_vectors"]
@@ -48,13 +48,10 @@ def query_vectors(
     for b in range(size):
         for d in range(width):
             query[b, d] = np.float32(0.0)
-        start, stop = history_offsets[b], history_offsets[b + 1]
-        if main[b] >= 0 and (start == stop or history_item[start] != main[b]):
-            start -= 1  # one place in front of the history, for the main item
-        stop = min(stop, start + recall_from)
+        start, stop = recalling(main, history_offsets, history_item, b, recall_from)
         weight = np.float32(1.0)
         for p in range(start, stop):
-            source = main[b] if p < history_offsets[b] else history_item[p]
+            source = recalling_item(main, history_offsets, history_item, b, p)
             if source >= 0:
                 row = row_of[source]
                 if row >= 0:

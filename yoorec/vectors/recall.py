@@ -20,7 +20,7 @@ __all__ = ["VectorRecall"]
 
 
 class VectorRecall:
-    """The part that all vector triggers share: they learn vectors, this recalls by them::
+    """Base of vector triggers: they write `fit`, which ends with `learn`; this recalls by what was learned::
 
         query    = sum over the last `recall_from` plays p of recency^p * v(play p), at unit length
         score(j) = query . v(j)

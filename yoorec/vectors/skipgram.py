@@ -14,10 +14,6 @@ from yoorec.errors import PluginError
 __all__ = ["skip_gram"]
 
 
-def _no_progress(done: float, note: str = "") -> None:
-    """Report nowhere."""
-
-
 class _Sentences:
     """Sequences as gensim reads them: lists of words, as often as it asks for them."""
 
@@ -55,7 +51,7 @@ def skip_gram(
     alpha: float = 0.025,
     seed: int = 0,
     workers: int = 1,
-    progress: Callable[..., None] = _no_progress,
+    progress: Callable[..., None] = lambda *_: None,
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
     """Learn a vector for each item that stands `min_count` times in the sequences: item int32 [V], rising, and
     vectors float32 [V, dim].

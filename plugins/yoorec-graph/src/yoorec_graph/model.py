@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from yoorec.batch import CandidateBatch, RequestBatch
 from yoorec.vectors.recall import VectorRecall
 from yoorec_graph.config import GraphConfig
 
@@ -30,15 +28,15 @@ _QUICK_SHARE, _WALKS_SHARE = 0.2, 0.1
 """Of a fit's time, the first pass; and of a pass' time, its walks."""
 
 
-class Graph:
+class Graph(VectorRecall):
     """Network embedding: DeepWalk (Perozzi et al., KDD 2014) over a directed, weighted item graph (Wang et al., KDD
     2018), with node2vec's p and q (Grover and Leskovec, KDD 2016), recalled by `yoorec.vectors`.
     """
 
     def __init__(self, config: GraphConfig, catalogue: Catalogue) -> None:
+        super().__init__(config, len(catalogue.items))
         self.config = config
         self.catalogue = catalogue
-        self._recall = VectorRecall(config, len(catalogue.items))
 
     def fit(self, log: EventLog, context: FitContext) -> None:
         """Make the graph, walk it, learn. With one worker the same log and seed give the same bits.
@@ -62,19 +60,7 @@ class Graph:
         edges = weighed(edges, cluster, count, config.damp, config.sharpen)
         begun = _QUICK_SHARE if config.tame == "vectors" else 0.0
         known, vectors = self._vectors(edges, config.walks, config.dim, seeds[:2], context, (begun, 1.0))
-        self._recall.learn(known, vectors, context)
-
-    def save(self, folder: Path) -> None:
-        """Write vectors and index."""
-        self._recall.save(folder)
-
-    def load(self, folder: Path) -> None:
-        """Read them back."""
-        self._recall.load(folder)
-
-    def recall(self, requests: RequestBatch, k: int) -> CandidateBatch:
-        """The k items nearest to the request's main item, session and history."""
-        return self._recall.recall(requests, k)
+        self.learn(known, vectors, context)
 
     def _edges(self, plays: EventLog, new: npt.NDArray[np.bool_], context: FitContext) -> Edges:
         """The item graph of plays, and links of new items."""

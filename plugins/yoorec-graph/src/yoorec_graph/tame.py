@@ -8,6 +8,7 @@ import numpy as np
 from numba import types
 
 from yoorec.ragged.arrays import F32, I32, I64, kernel, made, readonly
+from yoorec.vectors.rows import unit_rows
 from yoorec_graph.edges import Edges
 
 __all__ = ["clusters_of", "weighed"]
@@ -69,7 +70,7 @@ def clusters_of(item: I32, vectors: F32, items: int, clusters: int, seed: int) -
     found = np.full(items, -1, np.int32)
     if len(item):
         faiss.omp_set_num_threads(1)
-        unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        unit = unit_rows(vectors)
         means: Any = faiss.Kmeans(
             vectors.shape[1],
             min(clusters, len(item)),

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from yoorec.batch import CandidateBatch, RequestBatch
 from yoorec.vectors.recall import VectorRecall
 from yoorec.vectors.skipgram import skip_gram
 from yoorec_item2vec.config import Item2vecConfig
@@ -39,15 +37,14 @@ def play_sequences(
     return np.append(starts, kept.sum()).astype(np.int64), item[kept]
 
 
-class Item2vec:
+class Item2vec(VectorRecall):
     """Skip-gram with negative sampling over sequences of plays (Barkan and Koenigstein, "Item2Vec: Neural Item
     Embedding for Collaborative Filtering", MLSP 2016), recalled by `yoorec.vectors.VectorRecall`.
     """
 
     def __init__(self, config: Item2vecConfig, catalogue: Catalogue) -> None:
+        super().__init__(config, len(catalogue.items))
         self.config = config
-        self._items = len(catalogue.items)
-        self._recall = VectorRecall(config, self._items)
 
     def fit(self, log: EventLog, context: FitContext) -> None:
         """Learn a vector for each item played often enough; the same bits every time with one worker."""
@@ -69,16 +66,4 @@ class Item2vec:
             workers=config.workers,
             progress=context.progress,
         )
-        self._recall.learn(known, vectors, context)
-
-    def save(self, folder: Path) -> None:
-        """Write vectors and index."""
-        self._recall.save(folder)
-
-    def load(self, folder: Path) -> None:
-        """Read them back."""
-        self._recall.load(folder)
-
-    def recall(self, requests: RequestBatch, k: int) -> CandidateBatch:
-        """The k items nearest to the request's main item, session and history."""
-        return self._recall.recall(requests, k)
+        self.learn(known, vectors, context)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, types
 
-from yoorec.ragged import top_of_dense
+from yoorec.ragged import recalling, recalling_item, top_of_dense
 from yoorec.ragged.arrays import F32, I32, I64, U64, column, readonly
 
 __all__ = ["recall"]
@@ -51,14 +51,11 @@ def recall(
     out_score = np.empty(room, np.float32)
     end = 0
     for b in range(size):
-        start, stop = history_offsets[b], history_offsets[b + 1]
-        if main[b] >= 0 and (start == stop or history_item[start] != main[b]):
-            start -= 1  # one place in front of the history, for the main item
-        stop = min(stop, start + recall_from)
+        start, stop = recalling(main, history_offsets, history_item, b, recall_from)
         count = 0
         weight = np.float32(1.0)
         for p in range(start, stop):
-            source = main[b] if p < history_offsets[b] else history_item[p]
+            source = recalling_item(main, history_offsets, history_item, b, p)
             if source >= 0:
                 for n in range(offsets[source], offsets[source + 1]):
                     value = weight * near_score[n]

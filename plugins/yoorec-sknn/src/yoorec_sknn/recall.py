@@ -9,7 +9,7 @@ import numpy.typing as npt
 from numba import njit, types
 from numba.core.typing.templates import Signature
 
-from yoorec.ragged import top_of_dense
+from yoorec.ragged import recalling, recalling_item, top_of_dense
 from yoorec.ragged.arrays import F32, I32, I64, U64, column, readonly
 
 __all__ = ["Index", "Scratch", "Weights", "recall"]
@@ -141,15 +141,12 @@ def recall(
     out_score = np.empty(room, np.float32)
     end = 0
     for b in range(size):
-        start, stop = history_offsets[b], history_offsets[b + 1]
-        if main[b] >= 0 and (start == stop or history_item[start] != main[b]):
-            start -= 1  # one place in front of the history, for the main item
-        stop = min(stop, start + recall_from)
+        start, stop = recalling(main, history_offsets, history_item, b, recall_from)
 
         count = 0
         decay = np.float32(1.0)
         for p in range(start, stop):
-            i = main[b] if p < history_offsets[b] else history_item[p]
+            i = recalling_item(main, history_offsets, history_item, b, p)
             if i >= 0 and weight[i] == 0.0:
                 own = decay * index.rarity[i]
                 weight[i] = own
@@ -180,7 +177,7 @@ def recall(
         for n in range(count):
             similar[near[n]] = 0.0
         for p in range(start, stop):
-            i = main[b] if p < history_offsets[b] else history_item[p]
+            i = recalling_item(main, history_offsets, history_item, b, p)
             if i >= 0:
                 weight[i] = 0.0
 
