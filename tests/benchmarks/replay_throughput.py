@@ -3,8 +3,8 @@
     uv run python tests/benchmarks/replay_throughput.py                                  # the demo world
     uv run python tests/benchmarks/replay_throughput.py data=movielens_1m data.path=ml-1m.zip
 
-The chain is that of scenarios/underlying_page.yaml without its variants; `triggers.sknn=null` and the like make a lighter
-one, and the target is for hot, itemcf, blend and the rules. "in batches"
+The chain is that of scenarios/underlying_page.yaml without its variants; `triggers.sknn=null` and the like make a
+lighter one, and the target is for hot, itemcf, blend and the rules. "in batches"
 runs every request of the log after the cut on all cores and measures the slate, each trigger alone and every stage;
 "with intervals" adds the bootstrap, over all requests and in each slice. "one by one" runs a sample of the same
 requests through the same pipeline, a batch of one each, on one thread and with nothing measured. Sides are timed in
