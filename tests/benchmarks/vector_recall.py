@@ -41,11 +41,17 @@ def timed(sides: Mapping[str, Callable[[np.ndarray], object]], query: np.ndarray
     return {name: 1e6 * statistics.median(each) / len(query) for name, each in seconds.items()}
 
 
+def everything(batch: int) -> tuple[np.ndarray, np.ndarray]:
+    """Every request finds something, and nothing is left out."""
+    return np.ones(batch, np.bool_), np.full(batch, -1, np.int32)
+
+
 def ours(found: ItemVectors, k: int) -> Callable[[np.ndarray], object]:
     """A search by `ItemVectors`, nothing left out."""
+    since = np.zeros(len(found), np.int64)
 
     def search(query: np.ndarray) -> object:
-        return found.nearest(query, np.ones(len(query), np.bool_), np.full(len(query), -1, np.int32), k)
+        return found.nearest(query, *everything(len(query)), k, np.zeros(len(query), np.int64), since)
 
     return search
 
@@ -80,9 +86,9 @@ def main() -> None:
             line = f"{rows:>9,} {batch:>7,} {took['exact']:>8.0f} {took['faiss flat']:>11.0f} {took['cells']:>8.0f}"
             line += f" {took['faiss ivf']:>10.0f}"
             if batch == 100:
-                whole = np.ones(batch, np.bool_), np.full(batch, -1, np.int32), options.k
-                true = exact.nearest(query, *whole)[1].reshape(batch, -1)
-                offsets, near, _ = celled.nearest(query, *whole)
+                out = np.zeros(batch, np.int64), np.zeros(rows, np.int64)
+                true = exact.nearest(query, *everything(batch), options.k, *out)[1].reshape(batch, -1)
+                offsets, near, _ = celled.nearest(query, *everything(batch), options.k, *out)
                 hits = sum(len(np.intersect1d(near[offsets[b] : offsets[b + 1]], true[b])) for b in range(batch))
                 line += f" {hits / true.size:>7.3f}"
             print(line, flush=True)

@@ -28,15 +28,29 @@ def clustered(rows: int, width: int, seed: int = 0, twins: int = 0) -> F32:
     return unit_rows(vectors)
 
 
-def slow_nearest(found: ItemVectors, query: F32, left_out: int) -> list[tuple[float, int]]:
-    """(score, item) of every row but one, in double precision, best first, ties by item."""
+def slow_nearest(found: ItemVectors, query: F32, left_out: int, out: set[int]) -> list[tuple[float, int]]:
+    """(score, item) of the rows that are out but one, in double precision, best first, ties by item."""
     score = found.vectors.astype(np.float64) @ query.astype(np.float64)
-    rows = [(float(score[row]), int(found.item[row])) for row in range(len(found)) if row != left_out]
+    rows = [(float(score[row]), int(found.item[row])) for row in range(len(found)) if row != left_out and row in out]
     return sorted(rows, key=lambda row: (-row[0], row[1]))
 
 
-def asked(found: ItemVectors, query: F32, left_out: list[int], k: int) -> list[list[tuple[float, int]]]:
-    offsets, item, score = found.nearest(query, np.ones(len(query), np.bool_), np.array(left_out, np.int32), k)
+def asked(
+    found: ItemVectors,
+    query: F32,
+    left_out: list[int],
+    k: int,
+    time: list[int] | None = None,
+    since: npt.NDArray[np.int64] | None = None,
+) -> list[list[tuple[float, int]]]:
+    offsets, item, score = found.nearest(
+        query,
+        np.ones(len(query), np.bool_),
+        np.array(left_out, np.int32),
+        k,
+        np.array(time or [0] * len(query), np.int64),
+        np.zeros(len(found), np.int64) if since is None else since,
+    )
     return [list(zip(score[a:b].tolist(), item[a:b].tolist(), strict=True)) for a, b in itertools.pairwise(offsets)]
 
 
@@ -52,8 +66,10 @@ def test_the_exact_search_finds_what_a_slow_one_finds(rows: int, width: int, k: 
     item = np.sort(rng.choice(1000, rows, replace=False)).astype(np.int32)
     found = ItemVectors.build(item, clustered(rows, width, seed, min(twins, rows)))
     query, left_out = clustered(5, width, seed + 1), rng.integers(-1, rows, 5).tolist()
-    for own, (vector, without) in zip(asked(found, query, left_out, k), zip(query, left_out, strict=True), strict=True):
-        expected = slow_nearest(found, vector, without)
+    since, time = rng.integers(0, 5, rows), rng.integers(0, 5, 5).tolist()
+    lists = asked(found, query, left_out, k, time, since)
+    for own, vector, without, now in zip(lists, query, left_out, time, strict=True):
+        expected = slow_nearest(found, vector, without, {row for row in range(rows) if since[row] <= now})
         assert len(own) == min(k, len(expected))
         assert [score for score, _ in own] == pytest.approx([score for score, _ in expected[:k]], abs=1e-6)
         exact = {item: score for score, item in expected}
@@ -122,6 +138,21 @@ def test_no_bit_depends_on_the_batch(many: tuple[ItemVectors, ItemVectors]) -> N
         whole = asked(found, query, left_out, 60)
         single = [asked(found, query[b : b + 1], left_out[b : b + 1], 60)[0] for b in range(0, 350, 7)]
         assert single == whole[::7]
+
+
+def test_cells_look_further_where_most_is_not_out_yet(many: tuple[ItemVectors, ItemVectors]) -> None:
+    exact, celled = many
+    assert celled.cells is not None
+    every = ItemVectors(celled.item, celled.vectors, Cells.build(celled.vectors, 1.0, 0))
+    assert every.cells is not None
+    every.cells.probes = every.cells.index.nprobe = every.cells.index.nlist
+    since = np.where(np.arange(3000) % 50 == 7, 0, 10)
+    query, time = clustered(12, 24, 9), [5, 15, -5] * 4
+    lists = asked(every, query, [-1] * 12, 40, time, since)
+    assert [len(each) for each in lists] == [40, 40, 0] * 4
+    for one, other in zip(asked(exact, query, [-1] * 12, 40, time, since), lists, strict=True):
+        assert [item for _, item in one] == [item for _, item in other]
+    assert asked(celled, query[:1], [-1], 40, time[:1], since) == asked(celled, query, [-1] * 12, 40, time, since)[:1]
 
 
 @pytest.mark.parametrize("k", [0, 1, 5000])

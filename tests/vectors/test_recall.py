@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,10 +11,13 @@ from hypothesis import strategies as st
 
 from yoorec.batch import Plays, Ragged, RequestBatch
 from yoorec.components import FitContext
+from yoorec.testing import worlds
 from yoorec.vectors.config import VectorRecallConfig
 from yoorec.vectors.recall import VectorRecall
 
 ITEMS = 12
+CATALOGUE = worlds.small_catalogue(items=ITEMS)
+NOW = 2 * 10**12
 
 
 def request_of(main: int, history: list[int]) -> RequestBatch:
@@ -20,7 +25,7 @@ def request_of(main: int, history: list[int]) -> RequestBatch:
     plays = Plays(np.array([0, size]), np.array(history, np.int32), np.arange(size, 0, -1), np.ones(size, np.float32))
     return RequestBatch(
         np.array([-1], np.int32),
-        np.array([10**13]),
+        np.array([NOW]),
         np.array([main], np.int32),
         np.array([10], np.int32),
         Plays.empty(1),
@@ -30,7 +35,7 @@ def request_of(main: int, history: list[int]) -> RequestBatch:
 
 
 def learned(config: VectorRecallConfig, known: list[int], seed: int = 0) -> VectorRecall:
-    recall = VectorRecall(config, ITEMS)
+    recall = VectorRecall(config, CATALOGUE)
     vectors = np.random.default_rng(seed).standard_normal((len(known), 5))
     recall.learn(np.array(known, np.int32), vectors, FitContext())
     return recall
@@ -84,8 +89,19 @@ def test_a_request_without_a_known_play_finds_nothing() -> None:
     assert sorted(recall.recall(request_of(5, [6, 2]), 10).item.tolist()) == [1, 2, 3]
 
 
+@pytest.mark.parametrize("exact_below", [100, 1])
+def test_what_is_not_yet_published_takes_no_place(exact_below: int) -> None:
+    published_at = np.array([NOW + place % 3 - 1 for place in range(ITEMS)])
+    recall = VectorRecall(VectorRecallConfig(exact_below=exact_below), replace(CATALOGUE, published_at=published_at))
+    recall.learn(np.arange(ITEMS, dtype=np.int32), np.random.default_rng(1).standard_normal((ITEMS, 5)), FitContext())
+    found = recall.recall(request_of(0, []), 4)
+    assert len(found.item) == 4
+    assert (published_at[found.item] <= NOW).all()
+    assert sorted(recall.recall(request_of(0, []), ITEMS).item.tolist()) == [1, 3, 4, 6, 7, 9, 10]
+
+
 def test_what_a_fit_notes() -> None:
     notes: dict[str, object] = {}
-    recall = VectorRecall(VectorRecallConfig(), ITEMS)
+    recall = VectorRecall(VectorRecallConfig(), CATALOGUE)
     recall.learn(np.array([3, 1], np.int32), np.eye(2), FitContext(note=notes.__setitem__))
     assert notes == {"vectors": 2, "index": "exact", "index_recall@100": 1.0}

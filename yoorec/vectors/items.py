@@ -100,25 +100,48 @@ class ItemVectors:
             )
         return cls(item, vectors, Cells.load(folder, vectors))
 
-    def nearest(self, query: F32, known: npt.NDArray[np.bool_], left_out: I32, k: int) -> tuple[I64, I32, F32]:
+    def nearest(
+        self, query: F32, known: npt.NDArray[np.bool_], left_out: I32, k: int, time: I64, since: I64
+    ) -> tuple[I64, I32, F32]:
         """At most k items nearest to each of B unit vectors: offsets int64 [B + 1], item int32 [M], cosine float32 [M].
 
         query: float32 [B, D]. known: bool [B], false finds nothing. left_out: int32 [B], a row not to be found, or -1.
+        time: int64 [B]; a row is found only at or after its since, int64 [N].
         Best first, ties by item; no score depends on the batch.
         """
         if self.cells is None:
             scratch = self._scratch.of(len(self.item), k)
             found: tuple[I64, I32, F32] = nearest_rows(
-                query, known, left_out, self._columns, self.item, k, scratch.score, scratch.kept, scratch.keys
+                *(query, known, left_out, time, self._columns, self.item, since, k),
+                *(scratch.score, scratch.kept, scratch.keys),
             )
             return found
-        asked = np.flatnonzero(known)
-        offsets, row, score = self.cells.search(np.ascontiguousarray(query[asked]), min(k + 1, len(self.item)))
-        request = np.repeat(asked, np.diff(offsets))
-        kept = row != left_out[request]
-        request, row, score = request[kept], row[kept], score[kept]
-        start = np.searchsorted(request, np.arange(len(query)))
-        kept = np.arange(len(request)) - start[request] < k
+        request, row, score = self._celled(query, np.flatnonzero(known), left_out, k, time, since)
         offsets = np.zeros(len(query) + 1, np.int64)
-        np.cumsum(np.bincount(request[kept], minlength=len(query)), out=offsets[1:])
-        return offsets, self.item[row[kept]], score[kept]
+        np.cumsum(np.bincount(request, minlength=len(query)), out=offsets[1:])
+        return offsets, self.item[row], score
+
+    def _celled(self, query: F32, asked: I64, left_out: I32, k: int, time: I64, since: I64) -> tuple[I64, I32, F32]:
+        """Request, row and score of what the cells hold for the requests `asked`, in their order."""
+        assert self.cells is not None
+        requests, rows, scores = [np.empty(0, np.int64)], [np.empty(0, np.int32)], [np.empty(0, np.float32)]
+        fetch = k + 1
+        while len(asked):
+            fetch = min(fetch, len(self.item))
+            offsets, row, score = self.cells.search(np.ascontiguousarray(query[asked]), fetch)
+            request = np.repeat(asked, np.diff(offsets))
+            kept = (row != left_out[request]) & (since[row] <= time[request])
+            there = np.bincount(request[kept], minlength=len(query))[asked]
+            # Where rows fell away that are not out yet, others behind them may still come in.
+            short = (there < k) & (np.diff(offsets) == fetch) & (fetch < len(self.item))
+            kept &= ~np.isin(request, asked[short])
+            requests.append(request[kept])
+            rows.append(row[kept])
+            scores.append(score[kept])
+            asked, fetch = asked[short], 4 * fetch
+        found = np.concatenate(requests)
+        order = np.argsort(found, kind="stable")
+        found = found[order]
+        best = np.arange(len(found)) - np.searchsorted(found, found) < k
+        order = order[best]
+        return found[best], np.concatenate(rows)[order], np.concatenate(scores)[order]

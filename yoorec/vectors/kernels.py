@@ -92,15 +92,17 @@ def _score_block(query: F32, columns: F32, first: int, last: int, score: F32) ->
 
 @kernel(
     made(types.int64, types.int32, types.float32),
-    *(_matrix, readonly(types.boolean), _i32, _matrix, _i32, types.int64),
+    *(_matrix, readonly(types.boolean), _i32, _i64, _matrix, _i32, _i64, types.int64),
     *(column(types.float32), column(types.int32), column(types.uint64)),
 )
 def nearest_rows(
     query: F32,
     known: BOOL,
     left_out: I32,
+    time: I64,
     columns: F32,
     item: I32,
+    since: I64,
     k: int,
     score: F32,
     kept: I32,
@@ -109,6 +111,7 @@ def nearest_rows(
     """The k rows nearest to each of B vectors, all rows compared: offsets int64 [B + 1], item int32, score float32.
 
     query: float32 [B, D]. known: bool [B], false finds nothing. left_out: int32 [B], a row not to be found, or -1.
+    time: int64 [B]; a row is found only by requests at or after its since, int64 [N].
     columns: float32 [D, N]. item: int32 [N], rising, so that ties by row are ties by item.
     score: float32 [N]. kept: int32 [R], R at least 2 * min(k, N). keys: uint64 [R]. All three are scratch.
     """
@@ -129,7 +132,7 @@ def nearest_rows(
                 for n in range(first, last):
                     # Most rows are looked at once: only those above the k-th best so far are kept, and each time
                     # the scratch is full k of them remain. A later row that ties with the k-th best comes after it.
-                    if score[n] > bar and n != left_out[b]:
+                    if score[n] > bar and n != left_out[b] and since[n] <= time[b]:
                         if count == len(kept):
                             count = top_of_dense(kept, count, score, most, keys, kept, last_score)
                             bar = last_score[most - 1]

@@ -15,6 +15,7 @@ from yoorec.vectors.kernels import query_vectors
 
 if TYPE_CHECKING:
     from yoorec.components import FitContext
+    from yoorec.data.catalogue import Catalogue
 
 __all__ = ["VectorRecall"]
 
@@ -26,14 +27,17 @@ class VectorRecall:
         score(j) = query . v(j)
 
     p = 0 is the main item, then the session and the history, newest first. A play without a vector keeps its place.
-    The main item is not recalled; other items of the history are, and `drop_seen` is there to drop them.
+    The main item is not recalled, nor what is not yet published; other items of the history are, and `drop_seen` is
+    there to drop them.
     """
 
-    def __init__(self, config: VectorRecallConfig, items: int) -> None:
+    def __init__(self, config: VectorRecallConfig, catalogue: Catalogue) -> None:
         self._config = config
-        self._items = items
+        self._items = items = len(catalogue.items)
+        self._published_at = catalogue.published_at
         self.vectors = ItemVectors.none()
         self._row_of = np.full(items, -1, np.int32)
+        self._since = np.empty(0, np.int64)
 
     def learn(self, item: npt.NDArray[np.int32], vectors: npt.NDArray[np.floating], context: FitContext) -> None:
         """Take the vectors [N, D] of distinct items int32 [N]; says in the fit's notes how well the index finds."""
@@ -74,9 +78,13 @@ class VectorRecall:
             query,
         )
         own = np.where(requests.item >= 0, self._row_of[requests.item], -1) if self._items else requests.item
-        return CandidateBatch(*self.vectors.nearest(query, known, own.astype(np.int32), k))
+        own = np.ascontiguousarray(own, np.int32)
+        return CandidateBatch(
+            *self.vectors.nearest(query, known, own, k, np.ascontiguousarray(requests.time), self._since)
+        )
 
     def _take(self, vectors: ItemVectors) -> None:
         self.vectors = vectors
         self._row_of = np.full(self._items, -1, np.int32)
         self._row_of[vectors.item] = np.arange(len(vectors), dtype=np.int32)
+        self._since = self._published_at[vectors.item]

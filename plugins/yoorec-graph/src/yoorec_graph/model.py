@@ -34,7 +34,7 @@ class Graph(VectorRecall):
     """
 
     def __init__(self, config: GraphConfig, catalogue: Catalogue) -> None:
-        super().__init__(config, len(catalogue.items))
+        super().__init__(config, catalogue)
         self.config = config
         self.catalogue = catalogue
 

@@ -43,7 +43,7 @@ class Item2vec(VectorRecall):
     """
 
     def __init__(self, config: Item2vecConfig, catalogue: Catalogue) -> None:
-        super().__init__(config, len(catalogue.items))
+        super().__init__(config, catalogue)
         self.config = config
 
     def fit(self, log: EventLog, context: FitContext) -> None:
