@@ -92,6 +92,7 @@ class DemoConfig:
     items: int = 10
     days: int = 2
     seed: int = 0
+    draw: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from yoorec.config.strict_yaml import KeyPath
 if TYPE_CHECKING:
     from yoorec.config.context import Context
 
-__all__ = ["check_cuts", "check_figures"]
+__all__ = ["check_cuts", "check_figures", "check_order"]
 
 _METRIC = re.compile(r"([a-z][a-z0-9_]*)@([1-9][0-9]*)")
 _GATE = re.compile(r"\s*([a-z][a-z0-9_]*(?:@[0-9]+)?)\s*(>=|<=|>|<)\s*(\S+)\s*")
@@ -36,6 +37,25 @@ def check_figures(replay: ReplaySettings, context: Context) -> None:
             _check_metric(figure, where, context, beside=LATENCIES)
         if bound != "control" and not _is_number(bound):
             context.report(where, f"'{gate}' compares with '{bound}'", _GATE_FORM)
+
+
+def check_order(named: Mapping[str, Sequence[str]], context: Context) -> None:
+    """No trigger is made of itself, nor through others. named: each trigger's name to those that its config names."""
+    done: set[str] = set()
+
+    def follow(name: str, above: tuple[str, ...]) -> None:
+        if name in above:
+            circle = " -> ".join((*above[above.index(name) :], name))
+            context.report(
+                ("triggers", name), f"it would be made of itself: {circle}", "triggers that are made before it"
+            )
+        elif name not in done:
+            for other in named.get(name, ()):
+                follow(other, (*above, name))
+        done.add(name)
+
+    for name in named:
+        follow(name, ())
 
 
 def _is_number(text: str) -> bool:

@@ -24,6 +24,7 @@ __all__ = [
     "MergeKeys",
     "ProfileKeys",
     "SceneKeys",
+    "SourceKeys",
     "TriggerKeys",
     "owned_by_framework",
 ]
@@ -90,8 +91,22 @@ class ProfileKeys:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceKeys:
+    """Of every data source."""
+
+    use: str
+    """The source's component."""
+    texts: DataPath | tuple[DataPath, ...] | None = None
+    """Files with further item columns, such as a plot: rows by `item_id` or, failing that, the first column. A value
+    there counts before the source's own."""
+    covers: DataPath | tuple[DataPath, ...] | None = None
+    """Files with the item column `cover`, or else one column of bytes: rows as in `texts`, images as bytes (Parquet) or
+    as paths that start at the file's folder and stay in it."""
+
+
+@dataclass(frozen=True, slots=True)
 class ComponentKeys:
-    """Of the data source and the ranker."""
+    """Of the ranker."""
 
     use: str
     """The component."""
@@ -106,7 +121,7 @@ COMPONENTS: dict[tuple[str, ...], Kind] = {
 """Keys that hold one component, and its kind; `triggers` and `exposure` hold several."""
 
 SECTIONS: dict[Kind, type] = {
-    "source": ComponentKeys,
+    "source": SourceKeys,
     "profile": ProfileKeys,
     "trigger": TriggerKeys,
     "merge": MergeKeys,

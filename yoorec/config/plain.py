@@ -38,7 +38,10 @@ def plain_scenario(scenario: Scenario, path_as: Callable[[Path], str] = str) -> 
         "store": path_as(scenario.store),
         "session_gap": format_duration(scenario.session_gap_ms),
         "event_weights": dict(scenario.event_weights),
-        "data": part(scenario.data),
+        "data": part(
+            scenario.data,
+            **{key: [path_as(path) for path in paths] for key, paths in scenario.item_files.items()},
+        ),
         "profile": part(scenario.profile, history=scenario.history),
         "triggers": {
             each.name: part(

@@ -162,6 +162,7 @@ class TriggerPart(Part):
 class Scenario:
     """One scene's chain, its data, its replay and its server, validated.
 
+    item_files: `texts` and `covers` to the files that add item columns; only those that are set.
     plain: the resolved YAML as plain values, every default filled in; `hash` is taken from it.
     hash:  16 hex digits over everything that decides a list, so neither `serve`, `store` nor run options.
     """
@@ -183,6 +184,7 @@ class Scenario:
     fit: FitSettings
     replay: ReplaySettings
     serve: ServeSettings
+    item_files: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
     path: Path | None = None

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from yoorec.components import Kind
-from yoorec.config.checks import check_cuts, check_figures
+from yoorec.config.checks import check_cuts, check_figures, check_order
 from yoorec.config.context import Context, judged
 from yoorec.config.describe import fields_of
 from yoorec.config.faults import shown
-from yoorec.config.framework import COMPONENTS, SETTINGS, TOP_KEYS, SceneKeys
+from yoorec.config.framework import COMPONENTS, SETTINGS, TOP_KEYS, SceneKeys, SourceKeys
 from yoorec.config.parts import Found, check_references, component, several, single
 from yoorec.config.plain import plain_scenario, scenario_hash
 from yoorec.config.scenario import Part, Scenario, TriggerPart
+from yoorec.config.walk import references_of
 from yoorec.errors import nearest
 
 __all__ = ["validate"]
@@ -40,6 +42,7 @@ def validate(values: Mapping[str, Any], context: Context) -> Scenario | None:
         context.name(("triggers", name), name, "a trigger's name")
     if triggers and not context.active:
         context.report(("triggers",), "every trigger is switched off, so nothing would be recalled")
+    check_order({name: references_of(each.config, "trigger") for name, each in recallers.items()}, context)
     settings = {key: _settings(values, key, config, context) for key, config in SETTINGS.items()}
     if settings["replay"] is not None:
         check_figures(settings["replay"], context)
@@ -67,6 +70,7 @@ def validate(values: Mapping[str, Any], context: Context) -> Scenario | None:
         fit=settings["fit"],
         replay=settings["replay"],
         serve=settings["serve"],
+        item_files=_item_files(_sure(found["data"]).keys),
         variants=variants,
         overrides=context.overrides,
         path=context.path,
@@ -87,6 +91,13 @@ def _sure(found: Found | None) -> Found:
 
 def _part(kind: Kind, name: str, found: Found) -> Part:
     return Part(kind, name, found.spec.name, found.config, found.spec)
+
+
+def _item_files(keys: SourceKeys) -> dict[str, tuple[Path, ...]]:
+    given = {"texts": keys.texts, "covers": keys.covers}
+    return {
+        key: (paths,) if isinstance(paths, Path) else tuple(paths) for key, paths in given.items() if paths is not None
+    }
 
 
 def _trigger(name: str, found: Found) -> TriggerPart:

@@ -10,9 +10,9 @@ from typing import Any
 
 from yoorec.config.describe import fields_of, is_duration, parts, strip
 from yoorec.config.strict_yaml import KeyPath
-from yoorec.config.types import format_duration
+from yoorec.config.types import Reference, format_duration
 
-__all__ = ["Leaf", "dump", "dump_config", "map_config", "map_leaves"]
+__all__ = ["Leaf", "dump", "dump_config", "map_config", "map_leaves", "paths_of", "references_of"]
 
 Leaf = Callable[[Any, tuple[Any, ...], str, KeyPath, bool], Any]
 """(type, metadata, text, key path, is a mapping's key) -> the text to put in its place."""
@@ -50,6 +50,31 @@ def map_leaves(annotation: Any, value: Any, path: KeyPath, leaf: Leaf) -> Any:
                 for n, each in enumerate(value)
             ]
     return value
+
+
+def references_of(config: Any, to: str) -> tuple[str, ...]:
+    """What a config's fields name of one kind ("trigger", "item_column", "user_column"), each once, in their order."""
+    found: dict[str, None] = {}
+
+    def collect(base: Any, metadata: tuple[Any, ...], text: str, where: KeyPath, is_key: bool) -> str:
+        if any(isinstance(each, Reference) and each.to == to for each in metadata):
+            found[text] = None
+        return text
+
+    map_config(type(config), dump_config(config), (), collect)
+    return tuple(found)
+
+
+def paths_of(config: Any) -> tuple[Path, ...]:
+    """Every path that a config holds, in its fields' order."""
+    found: list[Path] = []
+
+    def collect(path: Path) -> str:
+        found.append(path)
+        return str(path)
+
+    dump_config(config, collect)
+    return tuple(found)
 
 
 def dump_config(config: Any, path_as: Callable[[Path], str] = str) -> dict[str, Any]:

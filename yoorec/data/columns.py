@@ -6,19 +6,62 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["Check", "Column", "ColumnKind", "TimeUnit", "convert", "identifier", "literal"]
+__all__ = [
+    "EVENT_COLUMNS",
+    "ITEM_COLUMNS",
+    "USER_COLUMNS",
+    "Check",
+    "Column",
+    "ColumnKind",
+    "TimeUnit",
+    "convert",
+    "identifier",
+    "literal",
+]
 
 TimeUnit = Literal["s", "ms", "us", "iso"]
 """How a file writes times: seconds, milliseconds or microseconds since the epoch, or ISO 8601 (UTC unless it says)."""
 
-ColumnKind = Literal["id", "text", "code", "number", "amount", "whole", "share", "time", "date", "tags", "items"]
+ColumnKind = Literal[
+    "id", "text", "code", "number", "amount", "whole", "share", "time", "date", "tags", "items", "cover"
+]
 """What a column holds.
 
 id: text that must be there. text: any text. code: text that must be there, renamed through `Column.names`.
 number: finite. amount: finite, at least 0. whole: a whole number, at least 0. share: in (0, 1].
 time: must be there, see TimeUnit. date: a time that may be missing.
 tags: a list, or text with a separator. items: a list of ids, none empty.
+cover: an image's bytes, or its path, starting at the folder of the table's file and staying inside it.
 """
+
+EVENT_COLUMNS: dict[str, ColumnKind] = {
+    "user_id": "id",
+    "item_id": "id",
+    "time": "time",
+    "event": "code",
+    "watch_s": "amount",
+    "main_item_id": "text",
+    "session_id": "text",
+    "position": "whole",
+    "request_id": "text",
+    "propensity": "share",
+}
+"""Columns of events and what they hold; no others are read."""
+
+ITEM_COLUMNS: dict[str, ColumnKind] = {
+    "item_id": "id",
+    "title": "text",
+    "tags": "tags",
+    "category": "text",
+    "author": "text",
+    "duration_s": "amount",
+    "published_at": "date",
+    "cover": "cover",
+}
+"""Columns of items that have a meaning; any others are kept as they are."""
+
+USER_COLUMNS: dict[str, ColumnKind] = {"user_id": "id"}
+"""Columns of users that have a meaning; any others are attributes."""
 
 _FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999
 _SCALE = {"s": 1000.0, "ms": 1.0, "us": 0.001}
@@ -170,8 +213,10 @@ def convert(column: Column, raw: str, kind: str, json: bool = False) -> tuple[st
         return _convert_number(column, raw, kind)
     if column.kind in ("tags", "items"):
         return _convert_list(column, raw, kind, json)
+    if column.kind == "cover" and kind == "BLOB":
+        return f"CASE WHEN octet_length({raw}) > 0 THEN {raw} END", []
     text = _text(raw, kind)
-    if column.kind == "text":
+    if column.kind in ("text", "cover"):
         return f"nullif({text}, '')", []
     checks = [Check(f"coalesce({text}, '') = ''", column.source, text, "is missing")]
     if column.kind == "id":

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from yoorec.batch import Ragged
 from yoorec.data.catalogue import Catalogue
 from yoorec.data.fingerprint import fingerprint_of
+from yoorec.data.item_files import join_items, read_item_files
 from yoorec.data.log import EventLog, Given
 from yoorec.data.mask import Masked, Timeline, mask_dataset
 from yoorec.data.sessions import cut_sessions
@@ -73,6 +74,9 @@ def read_dataset(scenario: Scenario, progress: Callable[..., None] = _no_progres
     fingerprint = fingerprint_of(scenario, source)
     progress(0.1, f"reading {scenario.data.use}")
     tables = source.read()
+    for key, paths in scenario.item_files.items():
+        progress(0.5, f"reading {key}")
+        tables = join_items(tables, key, *read_item_files(key, paths))
     progress(0.6, "building the log")
     dataset = build(tables, scenario.session_gap_ms, scenario.event_weights, f"data ({scenario.data.use})")
     dataset = mask_dataset(scenario, replace(dataset, fingerprint=fingerprint))

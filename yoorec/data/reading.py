@@ -16,12 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from yoorec.data.columns import Check, Column, convert, identifier
+from yoorec.data.covers import place_covers
 from yoorec.data.files import format_of
 from yoorec.data.formats import CsvFile, CsvFormat, JsonFile, ParquetFile, TableFile, value_of
 from yoorec.data.tables import BadRow, Quality
 from yoorec.errors import DataError, nearest
 
-__all__ = ["EXAMPLES", "connect", "judge", "read_table"]
+__all__ = ["EXAMPLES", "connect", "judge", "kinds_of", "read_table"]
 
 EXAMPLES = 5
 """Unusable rows kept as examples, per table."""
@@ -62,6 +63,12 @@ def judge(table: str, quality: Quality, max_bad: float) -> None:
         )
 
 
+def kinds_of(path: Path) -> dict[str, str]:
+    """A file's column names to their DuckDB types, in its order; those of text formats are VARCHAR."""
+    with connect() as connection:
+        return dict(_open(connection, path, None).kinds)
+
+
 def read_table(
     table: str,
     files: Sequence[Path],
@@ -82,7 +89,7 @@ def read_table(
     above `max_bad`. Unusable rows below it are left out and counted in the Quality.
     """
     parts: list[pa.Table] = []
-    read, bad, examples = 0, 0, list[BadRow]()
+    read, bad, examples, notes = 0, 0, list[BadRow](), list[str]()
     seen: set[str] = set()
     for path in files:
         with connect() as connection:
@@ -95,10 +102,12 @@ def read_table(
                     bad=quality.bad + len(repeated),
                     examples=tuple(sorted((*quality.examples, *repeated[:EXAMPLES]), key=lambda example: example.row)),
                 )
+            part, refused = _placed(part, columns, path, locate)
         parts.append(part.drop_columns([_ROW]))
         read, bad = read + quality.read, bad + quality.bad
         examples.extend(quality.examples)
-    quality = Quality(read, bad, tuple(examples[:EXAMPLES]))
+        notes.extend(refused)
+    quality = Quality(read, bad, tuple(examples[:EXAMPLES]), tuple(notes))
     judge(table, quality, max_bad)
     return _united(parts, columns, keep_rest), quality
 
@@ -204,6 +213,26 @@ def _first_of_each(
             repeated.append(BadRow(str(file.path), line, source, name, "repeats the id of an earlier row"))
         seen.add(name)
     return (part if kept.all() else part.filter(pa.array(kept))), repeated
+
+
+def _placed(
+    part: pa.Table, columns: Sequence[Column], path: Path, locate: Mapping[int, int]
+) -> tuple[pa.Table, list[str]]:
+    """Paths of covers made absolute; one that leaves the file's folder becomes null, and a note names it."""
+    notes: list[str] = []
+    for column in columns:
+        if column.kind != "cover" or column.name not in part.column_names:
+            continue
+        values = part[column.name]
+        if pa.types.is_binary(values.type):
+            continue
+        placed, outside = place_covers(values.to_pylist(), path.parent)
+        part = part.set_column(part.column_names.index(column.name), column.name, pa.array(placed, pa.string()))
+        if outside:
+            row, text = locate[int(part[_ROW][outside[0]].as_py())], values[outside[0]].as_py()
+            example = BadRow(str(path), row, column.source, value_of(text), "leads out of the folder of its table")
+            notes.append(f"{len(outside)} covers can't be used: {example}")
+    return part, notes
 
 
 def _united(parts: list[pa.Table], columns: Iterable[Column], keep_rest: bool) -> pa.Table:

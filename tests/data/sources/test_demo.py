@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -13,8 +14,8 @@ from PIL import Image
 from yoorec.data.dataset import Dataset, build
 from yoorec.data.episodes import next_play
 from yoorec.data.sources.config import DemoConfig
-from yoorec.data.sources.covers import SIDE, draw_cover
 from yoorec.data.sources.demo import DemoSource
+from yoorec.data.sources.drawing import SIDE, draw_cover
 from yoorec.data.sources.walk import Policy, examined
 from yoorec.data.sources.world import DAY_MS, FOLLOWERS, TOPICS, plant
 from yoorec.data.tables import Tables
@@ -207,7 +208,7 @@ def test_followers_are_distinct_and_never_the_video_itself() -> None:
 
 
 def test_covers_are_drawn_when_asked(tmp_path: Path) -> None:
-    config = DemoConfig(users=20, items=100, days=2, covers="png", folder=tmp_path / "covers")
+    config = DemoConfig(users=20, items=100, days=2, draw=True, folder=tmp_path / "covers")
     tables = DemoSource(config).read()
     paths = [Path(path) for path in tables.items["cover"].to_pylist()]
     assert len(set(paths)) == 100 and all(path.parent == tmp_path / "covers" for path in paths)
@@ -216,6 +217,8 @@ def test_covers_are_drawn_when_asked(tmp_path: Path) -> None:
         assert (image.format, image.mode, image.size) == ("PNG", "RGB", (SIDE, SIDE))
     DemoSource(config).read()
     assert paths[0].read_bytes() == first
+    held = DemoSource(replace(config, folder=None)).read().items["cover"]
+    assert held.to_pylist() == [path.read_bytes() for path in paths]
     plain = DemoSource(DemoConfig(users=20, items=100, days=2)).read()
     assert "cover" not in plain.items.column_names
     assert plain.events.equals(tables.events)
@@ -238,6 +241,3 @@ def test_settings_that_can_not_be() -> None:
     with pytest.raises(DataError) as caught:
         DemoSource(DemoConfig(start="soon"))
     assert str(caught.value) == "data.start: 'soon' is no date; accepted: a date such as 2024-01-01"
-    with pytest.raises(DataError) as caught:
-        DemoSource(DemoConfig(covers="png"))
-    assert str(caught.value) == "data.folder: missing; covers: png needs a folder to draw into"

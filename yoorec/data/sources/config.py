@@ -101,7 +101,7 @@ class DemoConfig:
     """Same seed and sizes, same world."""
     start: str = "2024-01-01"
     """First day of the log (UTC)."""
-    covers: Literal["none", "png"] = "none"
-    """png draws a cover for every video into `folder` and fills the column `cover`."""
+    draw: bool = False
+    """Draw a cover for every video, a PNG, into the column `cover`."""
     folder: DataPath | None = None
-    """Where covers are written; needed for them alone."""
+    """Where covers are written, `cover` then holding their paths; without it `cover` holds the images themselves."""

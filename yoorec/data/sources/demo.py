@@ -38,8 +38,6 @@ class DemoSource:
         except ValueError:
             raise DataError(f"data.start: '{config.start}' is no date; accepted: a date such as 2024-01-01") from None
         self._start_ms = round((start if start.tzinfo else start.replace(tzinfo=UTC)).timestamp() * 1000)
-        if config.covers == "png" and config.folder is None:
-            raise DataError("data.folder: missing; covers: png needs a folder to draw into")
 
     def files(self) -> Sequence[Path]:
         """None: the world is generated."""
@@ -80,17 +78,19 @@ class DemoSource:
             "duration_s": pa.array(videos.duration_s),
             "published_at": pa.array(videos.published_at),
         }
-        if self._config.covers == "png" and self._config.folder is not None:
-            from yoorec.data.sources.covers import write_covers  # only a world with covers needs Pillow
+        if self._config.draw:
+            from yoorec.data.sources.drawing import draw_covers  # only a world with covers needs Pillow
 
-            paths = write_covers(
-                self._config.folder,
-                item_ids.to_pylist(),
-                videos.topic.tolist(),
-                videos.theme.tolist(),
-                self._config.seed,
-            )
-            columns["cover"] = pa.array([str(path) for path in paths], pa.string())
+            drawn = draw_covers(videos.topic.tolist(), videos.theme.tolist(), self._config.seed)
+            folder = self._config.folder
+            if folder is None:
+                columns["cover"] = pa.array(list(drawn), pa.binary())
+            else:
+                folder.mkdir(parents=True, exist_ok=True)
+                paths = [folder / f"{name}.png" for name in item_ids.to_pylist()]
+                for path, image in zip(paths, drawn, strict=True):
+                    path.write_bytes(image)
+                columns["cover"] = pa.array([str(path) for path in paths], pa.string())
         return pa.table(columns)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import colorsys
-from pathlib import Path
+import io
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-__all__ = ["SIDE", "draw_cover", "write_covers"]
+__all__ = ["SIDE", "draw_cover", "draw_covers"]
 
 SIDE = 96
 """Width and height of a cover in pixels."""
@@ -52,12 +53,9 @@ def _colour(hue: float, saturation: float, value: float) -> tuple[int, int, int]
     return round(255 * red), round(255 * green), round(255 * blue)
 
 
-def write_covers(folder: Path, names: list[str], topic: list[int], theme: list[int], seed: int) -> list[Path]:
-    """Draw ``<name>.png`` for each name into `folder`, made where it is missing; the paths, in order."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for number, (name, t, h) in enumerate(zip(names, topic, theme, strict=True)):
-        path = folder / f"{name}.png"
-        draw_cover(t, h, seed * 1_000_003 + number).save(path, compress_level=1)
-        paths.append(path)
-    return paths
+def draw_covers(topic: Sequence[int], theme: Sequence[int], seed: int) -> Iterator[bytes]:
+    """The cover of each video as the bytes of a PNG file, in order."""
+    for number, (t, h) in enumerate(zip(topic, theme, strict=True)):
+        written = io.BytesIO()
+        draw_cover(t, h, seed * 1_000_003 + number).save(written, "png", compress_level=1)
+        yield written.getvalue()

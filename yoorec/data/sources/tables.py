@@ -7,43 +7,14 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from yoorec.data.columns import Column, ColumnKind
+from yoorec.data.columns import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS, Column
 from yoorec.data.files import expand
 from yoorec.data.reading import read_table
 from yoorec.data.sources.config import TablesConfig
 from yoorec.data.tables import Quality, Tables
 from yoorec.errors import DataError, nearest
 
-__all__ = ["EVENT_COLUMNS", "ITEM_COLUMNS", "USER_COLUMNS", "TablesSource"]
-
-EVENT_COLUMNS: dict[str, ColumnKind] = {
-    "user_id": "id",
-    "item_id": "id",
-    "time": "time",
-    "event": "code",
-    "watch_s": "amount",
-    "main_item_id": "text",
-    "session_id": "text",
-    "position": "whole",
-    "request_id": "text",
-    "propensity": "share",
-}
-"""Columns of events and what they hold; no others are read."""
-
-ITEM_COLUMNS: dict[str, ColumnKind] = {
-    "item_id": "id",
-    "title": "text",
-    "tags": "tags",
-    "category": "text",
-    "author": "text",
-    "duration_s": "amount",
-    "published_at": "date",
-    "cover": "text",
-}
-"""Columns of items that have a meaning; any others are kept as they are."""
-
-USER_COLUMNS: dict[str, ColumnKind] = {"user_id": "id"}
-"""Columns of users that have a meaning; any others are attributes."""
+__all__ = ["TablesSource"]
 
 _REQUIRED = {"events": ("user_id", "item_id", "time"), "items": ("item_id",), "users": ("user_id",)}
 _KNOWN = {"events": EVENT_COLUMNS, "items": ITEM_COLUMNS, "users": USER_COLUMNS}
