@@ -140,4 +140,4 @@ def test_rule_that_leaves_itself_out_is_told(folder: Path) -> None:
     assert notes == {"exposure.spread": "left out: no item has the column 'nowhere'"}
     refused = run("replay", "small.yaml", rules.replace(", optional: true", ""), "--requests", "20")
     assert refused.exit_code == 2
-    assert refused.stderr.startswith("exposure.spread: items: no column 'nowhere'")
+    assert refused.stderr.startswith("small.yaml: exposure.spread: items: no column 'nowhere'")

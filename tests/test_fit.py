@@ -1,21 +1,29 @@
+import json
 import os
 import signal
 import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from yoorec.artifacts.release import Release
 from yoorec.artifacts.store import Store
-from yoorec.components import ComponentSpec, FitContext
+from yoorec.batch import RequestBatch
+from yoorec.components import ComponentSpec, FitContext, PerRequestTrigger
+from yoorec.config.scenario import MaskSettings, ReplaySettings
+from yoorec.config.types import DataPath
+from yoorec.data.catalogue import Catalogue
+from yoorec.data.dataset import Dataset
 from yoorec.data.log import EventLog
-from yoorec.errors import ArtifactError, DataError
+from yoorec.data.vocabulary import Vocabulary
+from yoorec.errors import ArtifactError, ConfigError, DataError
 from yoorec.fit import fit
 from yoorec.scene import Scene
 from yoorec.testing.counts import Counts, CountsConfig
@@ -142,6 +150,154 @@ def test_component_that_learns_from_items_is_fitted_once_and_blind(
     assert release.slots["triggers.recording"] == release.slots["rank_window.recording"]
 
 
+def test_what_learns_from_items_is_not_fitted_again_for_new_events(
+    small_scene: Callable[..., Any], recording: Any
+) -> None:
+    made = small_scene({"recording": recording})
+    part = made.scenario.triggers[0]
+    spec = ComponentSpec("trigger", part.use, part.spec.config, part.spec.target, learns="items")
+    scenario = replace(made.scenario, triggers=(replace(part, spec=spec),))
+    fit(scenario, made.plugins, made.dataset)
+    later = replace(made.dataset, log=made.log.rows(slice(0, -50)), fingerprint="e" * 16)
+    assert steps(fit(scenario, made.plugins, later))["triggers.recording"] == [False]
+    catalogue = replace(made.log.catalogue, item_columns=made.log.catalogue.item_columns.drop_columns(["title"]))
+    changed = replace(made.dataset, log=replace(made.log, catalogue=catalogue), fingerprint="f" * 16)
+    assert steps(fit(scenario, made.plugins, changed))["triggers.recording"] == [True]
+
+
+def with_new_items(made: Any) -> Dataset:
+    """The scene's data some time later: with two new items, whose ids sort before and behind the others."""
+    log = made.log
+    old = log.catalogue
+    items = Vocabulary(["a new one", *old.items.ids, "z new one"])
+    place = pa.array(old.items.encode(items.ids), mask=old.items.encode(items.ids) < 0)
+    columns = old.item_columns.take(place)
+    titles = pa.array([title or "title of a new one" for title in columns["title"].to_pylist()])
+    columns = columns.set_column(columns.column_names.index("title"), "title", titles)
+    published = np.full(len(items), old.published_at[0])
+    catalogue = replace(old, items=items, item_columns=columns, published_at=published)
+    moved = items.encode(old.items.ids)
+    return Dataset(replace(log, item=moved[log.item], catalogue=catalogue), None, {}, "e" * 16)
+
+
+class Titles(PerRequestTrigger):
+    """Recalls every item with a title, first ones first; learns from items alone."""
+
+    def __init__(self, config: Any, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        self.items: list[int] = []
+
+    def fit(self, log: EventLog, context: FitContext) -> None:
+        assert len(log) == 0
+        self.items = [i for i, title in enumerate(log.catalogue.item_columns["title"].to_pylist()) if title]
+
+    def save(self, folder: Path) -> None:
+        (folder / "items.json").write_text(json.dumps(self.items))
+
+    def load(self, folder: Path) -> None:
+        self.items = json.loads((folder / "items.json").read_text())
+
+    def recall_one(self, request: RequestBatch, k: int) -> tuple[list[int], list[float]]:
+        return self.items, [1.0] * len(self.items)
+
+
+def items_scene(small_scene: Callable[..., Any]) -> Any:
+    made = small_scene({"counts": Counts, "titles": Titles}, limit=100, rules=())
+    counts, titles = made.scenario.triggers
+    spec = ComponentSpec("trigger", titles.use, titles.spec.config, titles.spec.target, learns="items")
+    made.scenario = replace(made.scenario, triggers=(counts, replace(titles, spec=spec)))
+    return made
+
+
+def test_new_items_are_recalled_without_learning_from_events_again(small_scene: Callable[..., Any]) -> None:
+    made = items_scene(small_scene)
+    first = fit(made.scenario, made.plugins, made.dataset)
+    before = Scene.open(made.scenario, first, made.plugins)
+    known = made.log.catalogue.items.ids
+    lists = [before.recommend(item_id=name, k=200)["items"] for name in known[:5]]
+    later = with_new_items(made)
+    grown = fit(made.scenario, made.plugins, later, items_only=True)
+    assert steps(grown) == {"catalogue": [True], "triggers.titles": [True]}
+    assert Store(made.scenario.store).current(first.scene) == replace(grown, steps=())
+    assert {name for name in first.slots if first.slots[name] != grown.slots[name]} == {"catalogue", "triggers.titles"}
+    after = Scene.open(made.scenario, grown, made.plugins)
+    assert after.catalogue.items.ids == (*known, "a new one", "z new one")
+    new = {"a new one", "z new one"}
+    for name, old in zip(known[:5], lists, strict=True):
+        found = after.recommend(item_id=name, k=200)["items"]
+        assert new <= {row["item_id"] for row in found}
+        counted = {row["item_id"] for row in old} - new
+        assert counted <= {row["item_id"] for row in found}
+    assert new - {"z new one"} <= {row["item_id"] for row in after.recommend(item_id="z new one", k=200)["items"]}
+    again = fit(made.scenario, made.plugins, later, items_only=True)
+    assert again.slots == grown.slots and again.version == grown.version
+    for scene in (before, after):
+        scene.close()
+
+
+def test_items_can_not_be_added_to_nothing_nor_to_another_config(small_scene: Callable[..., Any]) -> None:
+    made = items_scene(small_scene)
+    with pytest.raises(ArtifactError, match="scene 'small' has no release to add items to: run `yoorec fit`"):
+        fit(made.scenario, made.plugins, made.dataset, items_only=True)
+    first = fit(made.scenario, made.plugins, made.dataset)
+    counts, titles = made.scenario.triggers
+    other = replace(made.scenario, triggers=(replace(counts, config=CountsConfig(9.0)), titles))
+    with pytest.raises(ArtifactError, match=r"triggers\.counts was fitted with"):
+        fit(other, made.plugins, with_new_items(made), items_only=True)
+    masked = replace(made.scenario, replay=ReplaySettings(mask=MaskSettings(items=0.5)))
+    with pytest.raises(ConfigError, match=r"replay.mask: a masked log is for replay"):
+        fit(masked, made.plugins, made.dataset, items_only=True)
+    assert Store(made.scenario.store).current(first.scene) == replace(first, steps=())
+
+
+def test_parts_are_checked_before_anything_is_fitted(small_scene: Callable[..., Any], recording: Any) -> None:
+    class Picky(Counts):
+        def __init__(self, config: Any, catalogue: Catalogue) -> None:
+            super().__init__(config, catalogue)
+            catalogue.item_column("cover")
+
+    made = small_scene({"recording": recording, "picky": Picky, "pickier": type("Pickier", (Picky,), {})})
+    with pytest.raises(DataError) as caught:
+        fit(made.scenario, made.plugins, made.dataset)
+    lines = str(caught.value).splitlines()
+    assert [line.partition("triggers.")[2] for line in lines] == [
+        f"{name}: items: no column 'cover'; nearest: author; there are: title, author, category, duration_s"
+        for name in ("picky", "pickier")
+    ] or lines
+    assert recording.ends == []
+
+
+def test_a_file_counts_by_what_it_holds(small_scene: Callable[..., Any], tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class Config(CountsConfig):
+        file: DataPath = tmp_path / "weights.txt"
+
+    made = small_scene()
+    part = made.scenario.triggers[0]
+    scenario = replace(made.scenario, triggers=(replace(part, config=Config()),))
+    for content, fitted in (("one", True), ("one", False), ("two", True)):
+        (tmp_path / "weights.txt").write_text(content)
+        assert steps(fit(scenario, made.plugins, made.dataset))["triggers.counts"] == [fitted]
+    (tmp_path / "weights.txt").unlink()
+    release = Store(made.scenario.store).current("small")
+    assert release is not None
+    Scene.open(scenario, release, made.plugins).close()  # serving needs no file that fitting needed
+
+
+def test_a_component_keeps_a_cache_between_fits(small_scene: Callable[..., Any]) -> None:
+    found: list[Path] = []
+
+    class Caching(Counts):
+        def fit(self, log: EventLog, context: FitContext) -> None:
+            super().fit(log, context)
+            assert context.cache is not None
+            found.append(context.cache)
+
+    made = small_scene({"caching": Caching})
+    fit(made.scenario, made.plugins, made.dataset)
+    assert found == [made.scenario.store / "cache" / "trigger-caching"]
+
+
 def test_production_learns_from_the_whole_log(small_scene: Callable[..., Any], recording: Any) -> None:
     made = small_scene({"recording": recording}, ranker="blend")
     release = fit(made.scenario, made.plugins, made.dataset, production=True)
@@ -229,7 +385,7 @@ def test_a_column_that_is_missing_is_named_with_its_trigger(small_scene: Callabl
             catalogue.user_codes("gendr")
 
     made = small_scene({"picky": Picky})
-    with pytest.raises(DataError, match=r"^triggers\.picky: users: no column 'gendr'; nearest: gender"):
+    with pytest.raises(DataError, match=r"small.yaml: triggers\.picky: users: no column 'gendr'; nearest: gender"):
         fit(made.scenario, made.plugins, made.dataset)
 
 

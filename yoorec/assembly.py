@@ -7,26 +7,45 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from yoorec.artifacts.manifest import file_sum
 from yoorec.artifacts.store import Artifact
 from yoorec.code import code_hash
 from yoorec.config.scenario import Part, Scenario
-from yoorec.config.walk import dump_config
+from yoorec.config.walk import dump_config, paths_of
 from yoorec.data.catalogue import Catalogue
 from yoorec.errors import ArtifactError, DataError
 from yoorec.pipeline import Pipeline
 from yoorec.plugins import Plugins
 
-__all__ = ["check_inputs", "check_mask", "component_inputs", "mask_inputs", "open_pipeline"]
+__all__ = [
+    "build_part",
+    "check_inputs",
+    "check_mask",
+    "check_parts",
+    "component_inputs",
+    "file_inputs",
+    "load_part",
+    "mask_inputs",
+    "open_pipeline",
+]
 
 
 def component_inputs(part: Part, seed: int) -> dict[str, Any]:
-    """What of a scenario and its code decides an artifact: the part of its fingerprint that needs no data."""
+    """What of a scenario and its code decides an artifact: the part of its fingerprint that needs no data.
+
+    A path counts by its name: `file_inputs` tells what lies there, where an artifact is made.
+    """
     return {
         "component": f"{part.kind}-{part.use}",
         "config": _plain(asdict(part.config)),
         "code": code_hash(part.spec.target),
         "seed": seed,
     }
+
+
+def file_inputs(part: Part) -> dict[str, str]:
+    """Name to SHA-256 of the files that a component's config names and that are there."""
+    return {path.name: file_sum(path).sha256 for path in paths_of(part.config) if path.is_file()}
 
 
 def check_inputs(part: Part, seed: int, artifact: Artifact) -> None:
@@ -78,16 +97,11 @@ def open_pipeline(
     """Load each component from its artifact. Without a ranker artifact the merged order stands and no rule applies."""
     store = build_part(scenario.profile, catalogue)
     store.open(profile.folder)
-    loaded = {}
-    for part in scenario.triggers:
-        trigger = build_part(part, catalogue)
-        _load(trigger, triggers[part.name])
-        loaded[part.name] = trigger
+    loaded = {part.name: load_part(part, catalogue, triggers[part.name]) for part in scenario.triggers}
     merge = build_part(scenario.merge, catalogue)
     rank = None
     if scenario.ranker is not None and ranker is not None:
-        rank = build_part(scenario.ranker, catalogue)
-        _load(rank, ranker)
+        rank = load_part(scenario.ranker, catalogue, ranker)
     rules = [(part.name, build_part(part, catalogue)) for part in scenario.exposure]
     return Pipeline(
         scenario,
@@ -118,7 +132,22 @@ def build_part(part: Part, catalogue: Catalogue) -> Any:
         raise DataError(f"{_KEYS.get(part.kind, '')}{part.name}: {error}") from error
 
 
-def _load(component: Any, artifact: Artifact) -> None:
+def check_parts(scenario: Scenario, catalogue: Catalogue) -> None:
+    """Make every part before anything is fitted. Raises DataError with a line for each that the data can't serve."""
+    faults = []
+    for part in scenario.parts():
+        try:
+            build_part(part, catalogue)
+        except DataError as error:
+            faults.append(str(error))
+    if faults:
+        file = f"{scenario.path}: " if scenario.path is not None else ""
+        raise DataError("\n".join(f"{file}{fault}" for fault in faults))
+
+
+def load_part(part: Part, catalogue: Catalogue, artifact: Artifact) -> Any:
+    """A component with what it learned. Raises ArtifactError where that can't be read."""
+    component = build_part(part, catalogue)
     try:
         component.load(artifact.folder)
     except ArtifactError:
@@ -127,6 +156,7 @@ def _load(component: Any, artifact: Artifact) -> None:
         raise ArtifactError(
             f"{artifact.folder}: {artifact.manifest.slot} can't be loaded: {type(error).__name__}: {error}"
         ) from error
+    return component
 
 
 def _plain(value: Any) -> Any:
@@ -135,4 +165,4 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
-    return str(value) if isinstance(value, Path) else value
+    return value.name if isinstance(value, Path) else value

@@ -117,14 +117,38 @@ def main() -> None:
 
 @main.command()
 @_scenario_arguments
-def check(scenario: Scenario, plugins: Plugins) -> None:
-    """Compose and validate a scenario; touches no data.
+@click.option("--data", is_flag=True, help="Read the data too, and see that it has the columns the parts ask for.")
+def check(scenario: Scenario, plugins: Plugins, data: bool) -> None:
+    """Compose and validate a scenario; without --data, touches no data.
 
     \b
     yoorec check scenarios/underlying_page.yaml slate=20
+    yoorec check scenarios/underlying_page.yaml data.texts=plots.parquet --data
     """
     names = ", ".join(part.name for part in scenario.triggers)
+    if data:
+        _check_data(scenario)
     click.echo(f"{scenario.path}: scene '{scenario.scene}' is fine: triggers {names}; hash {scenario.hash}")
+
+
+def _check_data(scenario: Scenario) -> None:
+    """Read the data, see that it serves every part, and say what it holds and what of it can't be used."""
+    from yoorec.assembly import check_parts
+    from yoorec.data.dataset import read_dataset
+
+    with _progress("data") as progress:
+        dataset = read_dataset(scenario, progress=progress)
+    log = dataset.log
+    click.echo(f"  {len(log):,} events, {len(log.catalogue.items):,} items, {len(log.catalogue.users):,} users")
+    for table, quality in dataset.quality.items():
+        if quality.bad:
+            click.echo(f"  {table}: {quality.bad} of {quality.read} rows can't be used, such as {quality.examples[0]}")
+        for note in quality.notes:
+            click.echo(f"  {table}: {note}")
+    columns = log.catalogue.item_columns
+    for name in columns.column_names:
+        click.echo(f"  items.{name}: {columns[name].type}, {len(columns) - columns[name].null_count:,} values")
+    check_parts(scenario, log.catalogue)
 
 
 @main.command()
@@ -163,16 +187,20 @@ def show(scenario: str, overrides: tuple[str, ...], origins: bool, schema: bool)
 @main.command()
 @_scenario_arguments
 @click.option("--production", is_flag=True, help="Learn from the whole log, for launch.")
-def fit(scenario: Scenario, plugins: Plugins, production: bool) -> None:
+@click.option("--items-only", is_flag=True, help="Add new items to the current release; fit what needs no events.")
+def fit(scenario: Scenario, plugins: Plugins, production: bool, items_only: bool) -> None:
     """Build what changed and make it the scene's current release.
 
     \b
     yoorec fit scenarios/underlying_page.yaml --production
+    yoorec fit scenarios/underlying_page.yaml --items-only
     """
     from yoorec.fit import fit as build
 
+    if production and items_only:
+        raise click.UsageError("--items-only keeps what was learned from events, and --production learns it again")
     with _progress("fit") as progress:
-        release = build(scenario, plugins, production=production, progress=progress)
+        release = build(scenario, plugins, production=production, items_only=items_only, progress=progress)
     _print_release(release)
 
 

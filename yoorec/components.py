@@ -96,6 +96,10 @@ class FitContext:
               the artifact's manifest, and `yoorec fit` prints it.
     engine:   where kernels over ranges run (`yoorec.engine`), here or elsewhere; the result must not depend on it.
               Unless given, on `threads` threads of this process.
+    cache:    a folder of the component's own that outlives the fit, for what is costly to compute again, such as
+              features of images by checksum; may be emptied at any time, and the result must not depend on it. Made
+              when first written to. None where nothing is kept.
+    upstream: the fitted triggers that the component's config names (fields of type `TriggerName`), by name.
     """
 
     seed: int = 0
@@ -103,6 +107,8 @@ class FitContext:
     progress: Callable[..., None] = _no_progress
     note: Callable[[str, float | int | str], None] = _no_note
     engine: Engine = cast(Engine, None)  # noqa: RUF009 (never None once made)
+    cache: Path | None = None
+    upstream: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         given: Any = self.engine

@@ -7,13 +7,17 @@
    the ranker's samples. Skipped where the ranker has nothing to learn.
 2. The ranker learns from those samples.
 3. Triggers learn again from events before `replay_cut`; these, and the ranker, are what replay and the server use.
+
+A trigger that learns from items alone is fitted once. One whose config names other triggers is fitted after them, and
+sees them fitted at the same cut.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +26,26 @@ import numpy as np
 from yoorec.artifacts.manifest import digest
 from yoorec.artifacts.release import Release, Slot, Step
 from yoorec.artifacts.store import Artifact, Store
-from yoorec.assembly import build_part, component_inputs, mask_inputs, open_pipeline
+from yoorec.assembly import (
+    build_part,
+    check_inputs,
+    check_parts,
+    component_inputs,
+    file_inputs,
+    load_part,
+    mask_inputs,
+    open_pipeline,
+)
 from yoorec.code import code_hash
 from yoorec.components import FitContext, RankSamples
-from yoorec.config.scenario import Scenario, TriggerPart
+from yoorec.config.scenario import Part, Scenario, TriggerPart
+from yoorec.config.walk import references_of
+from yoorec.data.catalogue import Catalogue
 from yoorec.data.cuts import Cuts, production_cuts, resolve_cuts
 from yoorec.data.dataset import Dataset, read_dataset
 from yoorec.data.episodes import next_play
-from yoorec.data.storage import save_catalogue
+from yoorec.data.fingerprint import items_fingerprint
+from yoorec.data.storage import load_catalogue, save_catalogue
 from yoorec.engine import Engine
 from yoorec.engine.local import LocalEngine
 from yoorec.engine.spark import SparkEngine
@@ -45,6 +61,24 @@ _START = -(2**62)  # before every event: what a component that learns from items
 
 def _silent(done: float, note: str = "") -> None:
     """Report nowhere."""
+
+
+class _Loaded(Mapping[str, Any]):
+    """Fitted triggers by name, each read from its artifact when asked for."""
+
+    def __init__(self, artifacts: Mapping[str, tuple[Part, Artifact]], catalogue: Catalogue) -> None:
+        self._artifacts = artifacts
+        self._catalogue = catalogue
+
+    def __getitem__(self, name: str) -> Any:
+        part, artifact = self._artifacts[name]
+        return load_part(part, self._catalogue, artifact)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._artifacts)
+
+    def __len__(self) -> int:
+        return len(self._artifacts)
 
 
 class _Fitter:
@@ -69,6 +103,7 @@ class _Fitter:
         self.steps: list[Step] = []
         self.threads = scenario.fit.threads or os.cpu_count() or 1
         self._engine: Engine | None = None
+        self._fitted: dict[tuple[str, int], Artifact] = {}
         self._steps_ahead = 2 + len(scenario.triggers) * 2 + 1
 
     def engine(self) -> Engine:
@@ -92,6 +127,7 @@ class _Fitter:
         inputs: Mapping[str, Any],
         cut: int | None,
         write: Callable[[Path, FitContext], None],
+        upstream: Mapping[str, Any] | None = None,
     ) -> Artifact:
         """The artifact of these inputs: found in the store and verified, or made by `write`, with the fit's notes."""
         fingerprint = digest(inputs)
@@ -113,7 +149,15 @@ class _Fitter:
 
             within(0.0)
             notes: dict[str, float | int | str] = {}
-            context = FitContext(self.scenario.seed, self.threads, within, notes.__setitem__, self.engine())
+            context = FitContext(
+                self.scenario.seed,
+                self.threads,
+                within,
+                notes.__setitem__,
+                self.engine(),
+                self.store.cache(component),
+                upstream or {},
+            )
 
             def write_noting(folder: Path) -> Mapping[str, Any]:
                 write(folder, context)
@@ -138,13 +182,14 @@ class _Fitter:
         self.progress(len(self.steps) / self._steps_ahead, slot)
         return found
 
-    def catalogue(self) -> Artifact:
+    def catalogue(self, **grown: str) -> Artifact:
         catalogue = self.dataset.log.catalogue
         inputs = {
             "component": "data-catalogue",
             "data": self.dataset.fingerprint,
             "code": code_hash("yoorec.data"),
             "mask": mask_inputs(self.scenario),
+            **grown,
         }
         return self.ensure("catalogue", inputs, None, lambda folder, _: save_catalogue(folder, catalogue))
 
@@ -155,18 +200,39 @@ class _Fitter:
         return self.ensure("profile", inputs, None, lambda folder, _: store.build(self.dataset.log, folder))
 
     def trigger(self, part: TriggerPart, cut: int) -> Artifact:
-        inputs = component_inputs(part, self.scenario.seed)
-        inputs["data"] = self.dataset.fingerprint
+        """The trigger's artifact at a cut, after those of the triggers it names."""
+        key = (part.name, cut)
+        if key not in self._fitted:
+            self._fitted[key] = self._trigger(part, cut)
+        return self._fitted[key]
+
+    def _trigger(self, part: TriggerPart, cut: int) -> Artifact:
+        catalogue = self.dataset.log.catalogue
+        below = {name: self.trigger(self._part(name), cut) for name in references_of(part.config, "trigger")}
         learns_events = part.spec.learns == "events"
+        inputs = {**component_inputs(part, self.scenario.seed), "files": file_inputs(part)}
         if learns_events:
-            inputs["cut"] = cut
+            inputs |= {"data": self.dataset.fingerprint, "cut": cut}
+        else:
+            inputs["items"] = items_fingerprint(catalogue, references_of(part.config, "item_column"))
+        inputs["upstream"] = {name: artifact.manifest.fingerprint for name, artifact in below.items()}
+        fences = [artifact.manifest.cut for artifact in below.values() if artifact.manifest.cut is not None]
 
         def write(folder: Path, context: FitContext) -> None:
-            trigger = build_part(part, self.dataset.log.catalogue)
+            trigger = build_part(part, catalogue)
             trigger.fit(self.dataset.log.before(cut if learns_events else _START), context)
             trigger.save(folder)
 
-        return self.ensure(f"triggers.{part.name}", inputs, cut if learns_events else None, write)
+        return self.ensure(
+            f"triggers.{part.name}",
+            inputs,
+            cut if learns_events else max(fences, default=None),
+            write,
+            _Loaded({name: (self._part(name), artifact) for name, artifact in below.items()}, catalogue),
+        )
+
+    def _part(self, name: str) -> TriggerPart:
+        return next(part for part in self.scenario.triggers if part.name == name)
 
     def ranker(self, profile: Artifact) -> tuple[Artifact, Mapping[str, Artifact]] | None:
         """The ranker's artifact, and the triggers' at the rank cut that made its samples."""
@@ -231,6 +297,7 @@ class _Fitter:
 
     def release(self, production: bool) -> Release:
         """Carry out the plan."""
+        check_parts(self.scenario, self.dataset.log.catalogue)
         slots: dict[str, Slot] = {"catalogue": self.catalogue().slot}
         profile = self.profile()
         slots["profile"] = profile.slot
@@ -255,6 +322,28 @@ class _Fitter:
             steps=tuple(self.steps),
         )
 
+    def grow(self, current: Release) -> Release:
+        """The current release with what is new among the items, and with what learns from items alone."""
+        opened = {name: self.store.open(slot, name) for name, slot in current.slots.items()}
+        old = opened["catalogue"]
+        catalogue = load_catalogue(old.folder).grown(self.dataset.log.catalogue)
+        self.dataset = replace(self.dataset, log=replace(self.dataset.log, catalogue=catalogue))
+        check_parts(self.scenario, catalogue)
+        slots = dict(current.slots)
+        slots["catalogue"] = self.catalogue(grown_from=old.manifest.fingerprint).slot
+        parts = {part.name: part for part in self.scenario.triggers}
+        for name, part in parts.items():
+            slot = f"triggers.{name}"
+            if slot not in opened:
+                raise ArtifactError(f"the release of scene '{current.scene}' holds no {slot}: run `yoorec fit`")
+            if part.spec.learns == "events":
+                check_inputs(part, self.scenario.seed, opened[slot])
+                self._fitted[name, current.replay_cut] = opened[slot]
+        for name, part in parts.items():
+            slots[f"triggers.{name}"] = self.trigger(part, current.replay_cut).slot
+        self.progress(1.0, "")
+        return replace(current, slots=slots, created=round(self.clock(), 3), steps=tuple(self.steps))
+
 
 def fit(
     scenario: Scenario,
@@ -262,6 +351,7 @@ def fit(
     dataset: Dataset | None = None,
     *,
     production: bool = False,
+    items_only: bool = False,
     publish: bool = True,
     progress: Progress = _silent,
     clock: Callable[[], float] = time.time,
@@ -270,20 +360,27 @@ def fit(
 
     dataset:    the scenario's data, where it was read already.
     production: use the newest cuts, so that everything learns from the whole log.
+    items_only: keep what the current release learned from events; take in new items and changed item columns, and fit
+                what learns from items alone. Items that the data no longer has stay known.
     publish:    make the result the scene's current release; replay and parity leave that to `yoorec fit`.
-    Raises DataError, ConfigError (cuts out of order; a masked log for production) or what a component raises; the
-    current release stays as it is.
+    Raises DataError, ConfigError (cuts out of order; a masked log for production), ArtifactError (nothing to add items
+    to, or a release fitted otherwise) or what a component raises; the current release stays as it is.
     """
-    if production and scenario.replay.mask is not None:
-        file = "" if scenario.path is None else str(scenario.path)
+    if (production or items_only) and scenario.replay.mask is not None:
         message = "a masked log is for replay; what is fitted for production learns from all of it"
+        file = "" if scenario.path is None else str(scenario.path)
         raise ConfigError((Problem(file, "replay.mask", message, "null"),))
+    current = Store(scenario.store).current(scenario.scene) if items_only else None
+    if items_only and current is None:
+        raise ArtifactError(
+            f"{scenario.store}: scene '{scenario.scene}' has no release to add items to: run `yoorec fit`"
+        )
     if dataset is None:
         dataset = read_dataset(scenario, progress=progress)
     cuts = production_cuts(scenario, dataset) if production else resolve_cuts(scenario, dataset)
     fitter = _Fitter(scenario, plugins, dataset, cuts, progress, clock)
     try:
-        release = fitter.release(production)
+        release = fitter.release(production) if current is None else fitter.grow(current)
     finally:
         fitter.close()
     if publish:

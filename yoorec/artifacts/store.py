@@ -3,6 +3,7 @@
     <root>/artifacts/<kind>-<use>/<fingerprint>/   manifest.json and the component's files
     <root>/releases/<scene>/<version>.json         the artifacts of one scene
     <root>/releases/<scene>/CURRENT                the version in use
+    <root>/cache/<kind>-<use>/                     what a component keeps between fits; may be emptied at any time
 
 An artifact is written aside, verified, then renamed into place; `CURRENT` moves last. A crash leaves the old version.
 """
@@ -131,6 +132,10 @@ class Store:
         finally:
             shutil.rmtree(aside, ignore_errors=True)
         return Artifact(folder, Manifest.read(folder))
+
+    def cache(self, component: str) -> Path:
+        """The folder of what a component keeps between fits; it may not be there yet."""
+        return self.root / "cache" / component
 
     def discard(self, artifact: Artifact) -> None:
         """Take a damaged artifact out of the way, so that it can be fitted again."""

@@ -11,7 +11,7 @@ __all__ = ["Vocabulary"]
 
 
 class Vocabulary:
-    """Ids in sorted order; an id's index is its place. -1 stands for an id that is not there.
+    """Ids in sorted order, those that came later behind them; an id's index is its place. -1 stands for an unknown id.
 
     >>> items = Vocabulary(["b", "a"])
     >>> items.encode(["a", "z"])
@@ -21,6 +21,18 @@ class Vocabulary:
     def __init__(self, ids: Iterable[str]) -> None:
         self.ids: tuple[str, ...] = tuple(sorted(set(ids)))
         self._index = {name: index for index, name in enumerate(self.ids)}
+
+    @classmethod
+    def ordered(cls, ids: Sequence[str]) -> Vocabulary:
+        """Distinct ids in the order given: a vocabulary read back."""
+        found = cls(())
+        found.ids = tuple(ids)
+        found._index = {name: index for index, name in enumerate(found.ids)}
+        return found
+
+    def grown(self, ids: Iterable[str]) -> Vocabulary:
+        """With ids that are new behind those that are there, which keep their indices."""
+        return self.ordered((*self.ids, *sorted(set(ids) - self._index.keys())))
 
     def __len__(self) -> int:
         return len(self.ids)
