@@ -37,11 +37,18 @@ def run(*arguments: str) -> Result:
 def test_help_shows_the_commands_in_the_order_one_meets_them() -> None:
     lines = run("--help").output.splitlines()
     commands = [line.split()[0] for line in lines[lines.index("Commands:") + 1 :] if line.strip()]
-    assert commands == ["check", "show", "fit", "replay", "serve", "parity", "plugins", "artifacts", "new-plugin"]
+    assert commands == [
+        *("check", "show", "fit", "replay", "serve", "parity", "neighbors", "judged"),
+        *("plugins", "artifacts", "new-plugin"),
+    ]
 
 
 @pytest.mark.parametrize(
-    "command", ["check", "show", "fit", "replay", "serve", "parity", "plugins", "new-plugin", "artifacts"]
+    "command",
+    [
+        *("check", "show", "fit", "replay", "serve", "parity", "neighbors", "judged"),
+        *("plugins", "new-plugin", "artifacts"),
+    ],
 )
 def test_every_help_text_has_an_example(command: str) -> None:
     assert f"yoorec {command}" in run(command, "--help").output.split("Options:")[0].split("\n", 1)[1]
@@ -99,6 +106,29 @@ def test_prune_removes_what_no_release_uses(folder: Path) -> None:
     assert "removed 3 artifacts" in run("artifacts", "prune").output
     assert run("fit", "small.yaml").output.count("unchanged") == 7
     assert run("artifacts", "prune", "--keep", "soon").exit_code == 2
+
+
+def test_check_reads_the_data_when_asked(folder: Path) -> None:
+    plain = run("check", "small.yaml")
+    assert plain.output.count("\n") == 1
+    (folder / "plots.csv").write_text("item_id,plot\nv000,of one\nnobody,of none\n")
+    result = run("check", "small.yaml", "data.texts=plots.csv", "--data")
+    assert result.exit_code == 0
+    assert "  items.plot: string, 1 values\n" in result.output
+    assert "  texts: 1 rows are of items that neither items nor events know, such as nobody\n" in result.output
+    refused = run("check", "small.yaml", "exposure=[{use: spread, by: authr}]", "--data")
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith("small.yaml: exposure.spread: items: no column 'authr'; nearest: author")
+
+
+def test_items_are_added_to_a_release(folder: Path) -> None:
+    assert run("fit", "small.yaml", "--items-only", "--production").exit_code == 2
+    missing = run("fit", "small.yaml", "--items-only")
+    assert missing.exit_code == 2 and "has no release to add items to: run `yoorec fit`" in missing.stderr
+    run("fit", "small.yaml")
+    added = run("fit", "small.yaml", "--items-only")
+    assert added.exit_code == 0
+    assert added.output.split()[0] == "catalogue"
 
 
 def test_failing_gate_exits_3(folder: Path) -> None:

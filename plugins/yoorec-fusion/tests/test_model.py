@@ -88,6 +88,15 @@ def test_a_trigger_without_vectors_is_refused() -> None:
     )
 
 
+def test_a_circle_of_triggers_is_refused(yoorec_project: Any) -> None:
+    circle = {"a": {"use": "fusion", "of": {"b": 1.0}}, "b": {"use": "fusion", "of": {"a": 1.0, "c": 1.0}}}
+    with pytest.raises(ConfigError) as caught:
+        yoorec_project(triggers={**circle, "c": {"use": "item2vec"}}).replay()
+    assert "triggers.a: it would be made of itself: a -> b -> a" in str(caught.value)
+    with pytest.raises(ConfigError, match=r"triggers.a.of.d: 'd' names no trigger of this scenario"):
+        yoorec_project(triggers={"a": {"use": "fusion", "of": {"d": 1.0}}, "c": {"use": "item2vec"}}).replay()
+
+
 def test_in_a_scenario(yoorec_project: Any) -> None:
     """Behind the triggers it names, at their cuts; replayed and served."""
     project = yoorec_project(
