@@ -1,4 +1,4 @@
-"""The command line: check, show, fit, replay, serve, parity, plugins, artifacts, new-plugin."""
+"""The command line: check, show, fit, replay, serve, parity, neighbors, judged, plugins, artifacts, new-plugin."""
 
 from __future__ import annotations
 
@@ -329,6 +329,70 @@ def parity(scenario: Scenario, plugins: Plugins, requests: int, concurrency: int
     click.echo(str(report))
     if not report.passed:
         sys.exit(_DIFFERS)
+
+
+@main.command()
+@_scenario_arguments
+@click.option(
+    "--trigger", "triggers", multiple=True, required=True, help="Whose neighbours to judge; give it again for more."
+)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Write the page here.")
+@click.option("--queries", type=click.IntRange(min=1), default=20, show_default=True, help="Items to draw.")
+@click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="Neighbours of each.")
+@click.option("--item", "items", multiple=True, help="Ask about this item, by its id, instead of drawn ones.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draw.")
+def neighbors(
+    scenario: Scenario,
+    plugins: Plugins,
+    triggers: tuple[str, ...],
+    out: Path,
+    queries: int,
+    top: int,
+    items: tuple[str, ...],
+    seed: int,
+) -> None:
+    """Write a page on which a person judges, by eye, what triggers hold to be like an item.
+
+    Half of the items are drawn by their plays, half with all alike, among those for which every trigger finds
+    something.
+
+    \b
+    yoorec neighbors scenarios/underlying_page.yaml --trigger item2vec --trigger itemcf --out judging
+    """
+    from yoorec.neighbors.judging import prepare
+
+    with _progress("neighbors") as progress:
+        judging = prepare(
+            scenario, plugins, triggers, queries=queries, top=top, items=items, seed=seed, progress=progress
+        )
+    paths = judging.write(out)
+    found = judging.neighbors
+    for note in judging.notes:
+        click.echo(click.style(f"  {note}", fg="yellow"))
+    count = sum(len(query.pool()) for query in found.queries)
+    click.echo(f"{len(found.queries)} items, {count:,} neighbours to judge; wrote {paths[0]} and {paths[1]}")
+
+
+@main.command()
+@click.argument("lists", metavar="NEIGHBORS.JSON", type=click.Path(path_type=Path))
+@click.argument("marks", metavar="MARKS.JSON...", nargs=-1, required=True, type=click.Path(path_type=Path))
+def judged(lists: Path, marks: tuple[Path, ...]) -> None:
+    """Say how much of what triggers list is similar, by the marks of one judge or several.
+
+    Prints precision with 95 % intervals, paired differences from the first trigger, and how far judges agree. What
+    nobody judged is left out, and how far it could move the figure is told.
+
+    \b
+    yoorec judged judging/neighbors.json marks.json
+    """
+    from yoorec.neighbors.lists import Neighbors
+    from yoorec.neighbors.marks import read_judges
+    from yoorec.neighbors.precision import judge
+    from yoorec.neighbors.table import render
+
+    found = Neighbors.read(lists)
+    judges = read_judges(found, marks)
+    _console().print(render(found, judges, judge(found, judges)))
 
 
 @main.command()

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ from yoorec.errors import ArtifactError, ConfigError, Problem
 from yoorec.plugins import Plugins
 from yoorec.samples import rank_samples
 
-__all__ = ["fit"]
+__all__ = ["fit", "fit_triggers"]
 
 Progress = Callable[..., None]
 _START = -(2**62)  # before every event: what a component that learns from items alone is shown
@@ -330,7 +330,7 @@ class _Fitter:
         self.dataset = replace(self.dataset, log=replace(self.dataset.log, catalogue=catalogue))
         check_parts(self.scenario, catalogue)
         slots = dict(current.slots)
-        slots["catalogue"] = self.catalogue(grown_from=old.manifest.fingerprint).slot
+        slots["catalogue"] = self.catalogue(users=current.data, items=items_fingerprint(catalogue, ())).slot
         parts = {part.name: part for part in self.scenario.triggers}
         for name, part in parts.items():
             slot = f"triggers.{name}"
@@ -386,3 +386,25 @@ def fit(
     if publish:
         fitter.store.release(release)
     return release
+
+
+def fit_triggers(
+    scenario: Scenario,
+    plugins: Plugins,
+    dataset: Dataset,
+    names: Sequence[str],
+    *,
+    progress: Progress = _silent,
+    clock: Callable[[], float] = time.time,
+) -> Mapping[str, Artifact]:
+    """The artifacts of some triggers at the replay cut, by name, each built where it is not there yet; no release.
+
+    Raises what `fit` raises.
+    """
+    cuts = resolve_cuts(scenario, dataset)
+    fitter = _Fitter(scenario, plugins, dataset, cuts, progress, clock)
+    parts = {part.name: part for part in scenario.triggers}
+    try:
+        return {name: fitter.trigger(parts[name], cuts.replay_cut) for name in names}
+    finally:
+        fitter.close()

@@ -91,4 +91,4 @@ def join_items(tables: Tables, key: str, joined: pa.Table, quality: Quality) -> 
 
 
 def _is_number(kind: pa.DataType) -> bool:
-    return pa.types.is_integer(kind) or pa.types.is_floating(kind)
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
