@@ -102,6 +102,8 @@ class FilesConfig:
     more: tuple[DataPath, ...] = ()
     """Further files."""
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    names: Literal["own"] | DataPath = "own"
+    """Names of its own, or a file of them."""
 
 
 class Offers:

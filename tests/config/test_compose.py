@@ -207,6 +207,8 @@ def test_relative_paths_are_relative_to_who_set_them(project):
     assert config.path == project.folder / "a.csv"
     assert config.more == (project.folder / "scenarios/x/b.csv", Path("/abs/c.csv"))
     assert project.load("data.path=a.csv").data.config.path == project.folder / "a.csv"
+    assert project.load("data.names=own").data.config.names == "own", "a word that the field takes is no path"
+    assert project.load("data.names=owm").data.config.names == project.folder / "owm"
     # yoorec/base is packaged: nothing of the user's lies beside it
     assert project.load().store == project.folder / ".yoorec"
     assert project.load("store=s").store == project.folder / "s"

@@ -33,6 +33,8 @@ def map_leaves(annotation: Any, value: Any, path: KeyPath, leaf: Leaf) -> Any:
         base, metadata = strip(part)
         origin, arguments = typing.get_origin(base), typing.get_args(base)
         if isinstance(value, str):
+            if origin is typing.Literal and value in arguments:
+                return value
             if base in (str, Path):
                 return leaf(base, metadata, value, path, False)
         elif isinstance(value, dict):
