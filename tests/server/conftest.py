@@ -38,7 +38,7 @@ def open_scene(small_scene: Callable[..., Any]) -> Iterator[Callable[..., Scene]
 
 
 @contextmanager
-def running(*scenes: Scene, healthy: bool = True) -> Iterator[str]:
+def running(*scenes: Scene, healthy: bool = True, token: str | None = None) -> Iterator[str]:
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     ready = threading.Event()
@@ -48,7 +48,8 @@ def running(*scenes: Scene, healthy: bool = True) -> Iterator[str]:
         failures.append(error)
         ready.set()
 
-    app = create_app(scenes, on_ready=ready.set, on_failure=failed)
+    app = create_app(scenes, on_ready=ready.set, on_failure=failed, admin_token=token)
+    del scenes  # a reload may let go of them
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on"))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
     # Client and server share this interpreter; at the default 5 ms each handover would cost a test that much.
@@ -72,12 +73,12 @@ def running(*scenes: Scene, healthy: bool = True) -> Iterator[str]:
 def serve_scenes() -> Iterator[Callable[..., httpx.Client]]:
     """`serve_scenes(scene, ...)`: an HTTP client of a server of these scenes, stopped after the test.
 
-    healthy: False where the scenes can't be warmed up.
+    healthy: False where the scenes can't be warmed up. token: what admin calls must bring.
     """
     with ExitStack() as stack:
 
-        def start(*scenes: Scene, healthy: bool = True) -> httpx.Client:
-            url = stack.enter_context(running(*scenes, healthy=healthy))
+        def start(*scenes: Scene, healthy: bool = True, token: str | None = None) -> httpx.Client:
+            url = stack.enter_context(running(*scenes, healthy=healthy, token=token))
             return stack.enter_context(httpx.Client(base_url=url, timeout=30))
 
         yield start

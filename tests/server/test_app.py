@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -24,8 +25,10 @@ def test_scenarios_are_described_without_paths(
     open_scene: Callable[..., Scene], serve_scenes: Callable[..., httpx.Client]
 ) -> None:
     scene = open_scene(ranker="blend", rules=("drop_seen", "backfill"))
+    before = int(time.time() * 1000)
     answer = serve_scenes(scene).get("/v1/scenarios")
-    msgspec.json.decode(answer.content, type=Scenarios)
+    (report,) = msgspec.json.decode(answer.content, type=Scenarios).scenarios
+    assert before <= report.loaded <= time.time() * 1000
     assert answer.json() == {
         "scenarios": [
             {
@@ -33,6 +36,8 @@ def test_scenarios_are_described_without_paths(
                 "scenario_hash": "0123456789abcdef",
                 "release": scene.release.version,
                 "cut": scene.release.replay_cut,
+                "loaded": report.loaded,
+                "refused": None,
                 "ready": True,
                 "slate": 10,
                 "max_k": 200,
@@ -50,7 +55,7 @@ def test_scenarios_are_described_without_paths(
 
 def test_errors_are_json(open_scene: Callable[..., Scene], serve_scenes: Callable[..., httpx.Client]) -> None:
     client = serve_scenes(open_scene())
-    paths = ["/healthz", "/openapi.json", "/readyz", "/v1/recommend", "/v1/scenarios"]
+    paths = ["/healthz", "/openapi.json", "/readyz", "/v1/admin/reload", "/v1/recommend", "/v1/scenarios"]
     for path in ("/v1/recomend", "/v1/recommend/", "/"):
         answer = client.post(path, json={})
         assert answer.status_code == 404
@@ -225,7 +230,12 @@ def test_openapi_document(open_scene: Callable[..., Scene], serve_scenes: Callab
     assert (request["properties"]["k"]["minimum"], request["properties"]["k"]["maximum"]) == (1, 33)
     assert request["properties"]["session"]["maxItems"] == 44
     assert request["properties"]["scene"]["enum"] == ["small"]
+    assert schemas["Reload"]["properties"]["scene"]["enum"] == ["small"]
+    admin = found["paths"]["/v1/admin/reload"]["post"]
+    assert set(admin["responses"]) == {"200", "400", "401", "403", "405", "413", "422"}
+    assert [name for each in admin["security"] for name in each] == list(found["components"]["securitySchemes"])
     operation = found["paths"]["/v1/recommend"]["post"]
+    assert "security" not in operation
     assert set(operation["responses"]) == {"200", "400", "405", "413", "500", "503"}
     for path, methods in found["paths"].items():
         for method, each in methods.items():

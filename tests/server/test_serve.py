@@ -6,16 +6,23 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 import yoorec
+from yoorec.artifacts.release import Release
+from yoorec.config.compose import load_scenario
 from yoorec.errors import YoorecError
+from yoorec.fit import fit
+from yoorec.plugins import load_plugins
 from yoorec.server.process import server_process
-from yoorec.testing.project import Project
+from yoorec.testing.project import Project, write_tables
+from yoorec.testing.worlds import small_log
 
 
 @pytest.fixture
@@ -66,6 +73,41 @@ def test_requests_under_way_are_answered_before_the_server_ends(scenario: Path) 
                 received += chunk
         assert received.startswith(b"HTTP/1.1 200 ")
         assert len(json.loads(received.partition(b"\r\n\r\n")[2])["items"]) == 10
+        assert process.wait(10) == 0
+
+
+def test_a_hang_up_reloads_and_refuses_what_is_damaged(scenario: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("YOOREC_ADMIN_TOKEN", "secret")
+    plugins = load_plugins()
+
+    def publish(seed: int) -> Release:
+        write_tables(scenario.parent, small_log(seed=seed))
+        return fit(load_scenario(scenario, (), plugins), plugins)
+
+    def until(url: str, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        deadline = time.monotonic() + 30
+        while not wanted(found := httpx.get(f"{url}/v1/scenarios").json()["scenarios"][0]):
+            assert time.monotonic() < deadline, found
+            time.sleep(0.02)
+        return found
+
+    with server_process([str(scenario)]) as (url, process):
+        second = publish(1)
+        process.send_signal(signal.SIGHUP)
+        until(url, lambda found: found["release"] == second.version)
+        third = publish(2)
+        slot = third.slots["triggers.itemcf"]
+        path = scenario.parent / ".yoorec" / "artifacts" / slot.component / slot.fingerprint / "near_item.npy"
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-1])
+        process.send_signal(signal.SIGHUP)
+        found = until(url, lambda found: found["refused"] is not None)
+        assert (found["release"], found["refused"]["release"]) == (second.version, third.version)
+        path.write_bytes(whole)
+        answer = httpx.post(f"{url}/v1/admin/reload", headers={"authorization": "Bearer secret"}, timeout=30)
+        assert answer.json()["scenes"][0]["outcome"] == "reloaded"
+        assert httpx.post(f"{url}/v1/recommend", json={"user_id": "u01"}).status_code == 200
+        process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
 
 

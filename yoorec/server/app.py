@@ -16,9 +16,12 @@ from starlette.routing import BaseRoute, Route
 
 from yoorec.errors import ConfigError, Problem
 from yoorec.scene import Scene
+from yoorec.server.admin import Admin
 from yoorec.server.describe import describe
 from yoorec.server.openapi import document
 from yoorec.server.recommend import RecommendEndpoint
+from yoorec.server.reload import Reloader
+from yoorec.server.responses import json_response
 from yoorec.server.service import Service
 from yoorec.server.wire import encode, error_body
 
@@ -32,19 +35,22 @@ def create_app(
     *,
     on_ready: Callable[[], None] | None = None,
     on_failure: Callable[[Exception], None] | None = None,
+    admin_token: str | None = None,
 ) -> Starlette:
-    """A Starlette application that serves `scenes`; they stay the caller's to close.
+    """A Starlette application that serves `scenes`, and closes them: when it ends, or when a reload replaced them.
 
     on_ready, on_failure: told, on the event loop's thread, when every scene is warm or why one can't be warmed up.
+    admin_token: what admin calls must bring; without one they are refused. ``app.state.reloader`` reloads for who runs
+    the server.
     Raises ConfigError where two scenarios have the same scene name, naming both files.
     """
     services = _by_name(scenes)
+    reloader = Reloader(services)
     failures: list[str] = []
 
     async def warm_up() -> None:
         try:
-            for service in services.values():
-                await asyncio.to_thread(service.warm)
+            await asyncio.to_thread(reloader.warm_up)
         except Exception as error:  # noqa: BLE001 - whatever it is, the server must not look ready
             _log.exception("a scene can't be warmed up")
             failures.append(str(error))
@@ -64,18 +70,17 @@ def create_app(
             yield
         finally:
             await warming
-            for service in services.values():
-                await asyncio.to_thread(service.batcher.close)
+            await asyncio.to_thread(reloader.close)
 
     async def healthz(request: Request) -> Response:
         return _json({"status": "up"})
 
     async def readyz(request: Request) -> Response:
         if failures:
-            return _json_bytes(error_body(f"warm-up failed: {failures[0]}"), 503)
+            return json_response(error_body(f"warm-up failed: {failures[0]}"), 503)
         waiting = [name for name, service in services.items() if not service.ready]
         if waiting:
-            return _json_bytes(error_body(f"warming up: {', '.join(waiting)}"), 503, {"retry-after": "1"})
+            return json_response(error_body(f"warming up: {', '.join(waiting)}"), 503, {"retry-after": "1"})
         return _json({"status": "ready"})
 
     async def scenarios(request: Request) -> Response:
@@ -84,11 +89,13 @@ def create_app(
     openapi = encode(document([scene.scenario for scene in scenes]))
 
     async def openapi_json(request: Request) -> Response:
-        return _json_bytes(openapi)
+        return json_response(openapi)
 
+    admin = Admin(services, reloader, admin_token)
     routes: list[BaseRoute] = [
         Route("/v1/recommend", RecommendEndpoint(services), methods=["POST"], name="recommend"),
         Route("/v1/scenarios", scenarios),
+        Route("/v1/admin/reload", admin.reload, methods=["POST"]),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         Route("/openapi.json", openapi_json),
@@ -99,6 +106,7 @@ def create_app(
         exception_handlers={HTTPException: _http_error(routes), Exception: _server_error},
     )
     app.router.redirect_slashes = False
+    app.state.reloader = reloader
     return app
 
 
@@ -107,7 +115,7 @@ def _by_name(scenes: Sequence[Scene]) -> dict[str, Service]:
     for scene in scenes:
         name, path = scene.scenario.scene, scene.scenario.path
         if name in services:
-            other = services[name].scene.scenario.path
+            other = services[name].scenario.path
             problem = Problem(
                 str(path), "scene", f"'{name}' is the name of another served scenario, {other}", "a name of its own"
             )
@@ -130,18 +138,14 @@ def _http_error(routes: Sequence[BaseRoute]) -> Callable[[Request, Exception], R
             body = error_body(f"{request.method} is not taken here", field="method", accepted=allowed)
         else:
             body = error_body(error.detail)
-        return _json_bytes(body, error.status_code, error.headers)
+        return json_response(body, error.status_code, error.headers)
 
     return respond
 
 
 def _server_error(request: Request, error: Exception) -> Response:
-    return _json_bytes(error_body("the server failed; its log says more", stage="server"), 500)
+    return json_response(error_body("the server failed; its log says more", stage="server"), 500)
 
 
 def _json(value: Any) -> Response:
-    return _json_bytes(encode(value))
-
-
-def _json_bytes(body: bytes, status: int = 200, headers: Any = None) -> Response:
-    return Response(body, status, headers=headers, media_type="application/json")
+    return json_response(encode(value))

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import queue
 import threading
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from yoorec.errors import RequestError
 from yoorec.pipeline import StageError
 from yoorec.scene import Scene, SceneRequest
 from yoorec.server.counters import Counters
+from yoorec.server.current import Current
 from yoorec.server.wire import encode, error_body
 
 __all__ = ["Batcher", "FullError", "Reply", "Waiting"]
@@ -24,6 +26,7 @@ __all__ = ["Batcher", "FullError", "Reply", "Waiting"]
 _log = logging.getLogger("yoorec.server")
 Reply = tuple[int, bytes]
 """HTTP status and JSON body."""
+_LATEST = 16
 
 
 class FullError(Exception):
@@ -43,11 +46,14 @@ class Batcher:
     """Runs one scene's requests on `serve.workers` threads, at most `serve.max_batch` in a pass.
 
     `submit` is for the event loop's thread; it is the only one that touches the futures.
+    latest: the last few requests that were answered, for a reload to try.
     """
 
-    def __init__(self, scene: Scene, counters: Counters) -> None:
-        settings = scene.scenario.serve
-        self._scene = scene
+    def __init__(self, current: Current, counters: Counters) -> None:
+        scenario = current.scene.scenario
+        settings = scenario.serve
+        self.latest: deque[SceneRequest] = deque(maxlen=_LATEST)
+        self._current = current
         self._counters = counters
         self._deadlines = settings.deadlines
         self._max_batch = settings.max_batch
@@ -55,7 +61,7 @@ class Batcher:
         self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._threads = [
-            threading.Thread(target=self._work, name=f"yoorec-{scene.scenario.scene}-{number}", daemon=True)
+            threading.Thread(target=self._work, name=f"yoorec-{scenario.scene}-{number}", daemon=True)
             for number in range(settings.workers)
         ]
 
@@ -111,30 +117,35 @@ class Batcher:
 
     def answer(self, batch: Sequence[Waiting]) -> list[Reply]:
         """A reply for each request, in order. Where a shared pass fails, each request gets a pass of its own."""
-        if len(batch) > 1:
-            try:
-                return self._pass(batch, tolerant=False)
-            except Exception as error:  # noqa: BLE001 - each request is tried again alone, and its error told there
-                _log.debug("a pass of %d requests failed, trying each alone: %s", len(batch), error)
-        return [self._answer_one(each) for each in batch]
+        scene = self._current.take()
+        try:
+            if len(batch) > 1:
+                try:
+                    return self._pass(scene, batch, tolerant=False)
+                except Exception as error:  # noqa: BLE001 - each request is tried again alone, and its error told there
+                    _log.debug("a pass of %d requests failed, trying each alone: %s", len(batch), error)
+            return [self._answer_one(scene, each) for each in batch]
+        finally:
+            self._current.give_back(scene)
 
-    def _pass(self, batch: Sequence[Waiting], *, tolerant: bool) -> list[Reply]:
-        arrivals = self._scene.encode([each.request for each in batch])
-        result = self._scene.pipeline.run(arrivals, deadlines=self._deadlines, tolerant=tolerant)
-        replies = [(200, encode(self._scene.answer(result, b, each.explain))) for b, each in enumerate(batch)]
+    def _pass(self, scene: Scene, batch: Sequence[Waiting], *, tolerant: bool) -> list[Reply]:
+        requests = [each.request for each in batch]
+        result = scene.pipeline.run(scene.encode(requests), deadlines=self._deadlines, tolerant=tolerant)
+        replies = [(200, encode(scene.answer(result, b, each.explain))) for b, each in enumerate(batch)]
         self._counters.passed(len(batch), result.degraded)
+        self.latest.extend(requests)
         return replies
 
-    def _answer_one(self, waiting: Waiting) -> Reply:
+    def _answer_one(self, scene: Scene, waiting: Waiting) -> Reply:
         try:
-            return self._pass((waiting,), tolerant=True)[0]
+            return self._pass(scene, (waiting,), tolerant=True)[0]
         except RequestError as error:
             return 400, error_body(error.message, field=error.field)
         except StageError as error:
-            _log.exception("scene '%s': %s failed", self._scene.scenario.scene, error.stage)
+            _log.exception("scene '%s': %s failed", scene.scenario.scene, error.stage)
             return 500, error_body(error.message, stage=error.stage)
         except Exception:  # noqa: BLE001 - told to the client without its traceback
-            _log.exception("scene '%s': a request failed outside every stage", self._scene.scenario.scene)
+            _log.exception("scene '%s': a request failed outside every stage", scene.scenario.scene)
             return 500, error_body("the server failed; its log says more", stage="server")
 
 

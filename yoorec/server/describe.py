@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from yoorec.server.service import Service
+from yoorec.server.service import Refusal, Service
 
 __all__ = ["ScenarioReport", "Scenarios", "TriggerReport", "describe"]
 
@@ -22,14 +22,17 @@ class TriggerReport(Struct):
 class ScenarioReport(Struct):
     """A served scene.
 
-    cut: ms; what is served learned only from events strictly earlier. answers: requests by HTTP status.
-    passes: runs of the chain; requests that shared one count once.
+    cut: ms; what is served learned only from events strictly earlier. loaded: ms, when the release came into use.
+    refused: the last reload that was refused. answers: requests by HTTP status. passes: runs of the chain; requests
+    that shared one count once.
     """
 
     scene: str
     scenario_hash: str
     release: str
     cut: int
+    loaded: int
+    refused: Refusal | None
     ready: bool
     slate: int
     max_k: int
@@ -49,7 +52,8 @@ class Scenarios(Struct):
 
 def describe(service: Service) -> ScenarioReport:
     """Tell a served scene's chain and counts."""
-    scenario, release, counts = service.scene.scenario, service.scene.release, service.counters.snapshot()
+    scenario, counts = service.scenario, service.counters.snapshot()
+    release, loaded = service.current.scene.release, service.current.since
     triggers = [
         TriggerReport(
             part.name,
@@ -65,6 +69,8 @@ def describe(service: Service) -> ScenarioReport:
         scenario_hash=scenario.hash,
         release=release.version,
         cut=release.replay_cut,
+        loaded=loaded,
+        refused=service.refusal,
         ready=service.ready,
         slate=scenario.slate,
         max_k=scenario.serve.max_k,

@@ -9,8 +9,10 @@ import msgspec
 
 from yoorec import __version__
 from yoorec.config.scenario import Scenario
+from yoorec.server.admin import TOKEN
 from yoorec.server.describe import Scenarios
-from yoorec.server.wire import Answer, ErrorBody, Recommend
+from yoorec.server.reload import ReloadRefused, Reloads
+from yoorec.server.wire import Answer, ErrorBody, Recommend, Reload
 
 __all__ = ["document"]
 
@@ -28,11 +30,12 @@ _RETRY = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": 
 def document(scenarios: Sequence[Scenario]) -> dict[str, Any]:
     """The document for a server of `scenarios`; limits that differ between scenes are given as the widest."""
     _, schemas = msgspec.json.schema_components(
-        [Recommend, Answer, ErrorBody, Scenarios, Status], ref_template=_REFERENCE
+        [Recommend, Answer, ErrorBody, Scenarios, Status, Reload, Reloads, ReloadRefused], ref_template=_REFERENCE
     )
     settings = [scenario.serve for scenario in scenarios]
     request = schemas["Recommend"]
-    request["properties"]["scene"]["enum"] = sorted(scenario.scene for scenario in scenarios)
+    for each in (request, schemas["Reload"]):
+        each["properties"]["scene"]["enum"] = sorted(scenario.scene for scenario in scenarios)
     request["properties"]["k"]["maximum"] = max(each.max_k for each in settings)
     request["properties"]["session"]["maxItems"] = max(each.max_session for each in settings)
     if not any(each.allow_time for each in settings):
@@ -49,7 +52,12 @@ def document(scenarios: Sequence[Scenario]) -> dict[str, Any]:
         },
         "servers": [{"url": "/"}],
         "paths": _paths(max(each.max_body for each in settings)),
-        "components": {"schemas": schemas},
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "admin": {"type": "http", "scheme": "bearer", "description": f"The value of the server's {TOKEN}."}
+            },
+        },
     }
 
 
@@ -76,6 +84,28 @@ def _paths(max_body: int) -> dict[str, Any]:
             }
         },
         "/v1/scenarios": _get("scenarios", "Tell the served scenes, their chains and counts.", "Scenarios"),
+        "/v1/admin/reload": {
+            "post": {
+                "operationId": "reload",
+                "summary": "Bring scenes to their current releases.",
+                "description": "Requests are answered all the while: by the old release until the new one is opened, "
+                "verified, warmed up and compared, then by the new one. One reload at a time; others wait.",
+                "security": [{"admin": []}],
+                "requestBody": {"required": False, "content": _content("Reload")},
+                "responses": {
+                    "200": _response("Each scene is at its current release.", "Reloads"),
+                    "400": _response("The request can't be taken; `field` says where.", "ErrorBody"),
+                    "401": {
+                        **_response("The token is missing or another.", "ErrorBody"),
+                        "headers": {"WWW-Authenticate": {"description": "Bearer.", "schema": {"type": "string"}}},
+                    },
+                    "403": _response("The server was started without a token.", "ErrorBody"),
+                    "413": _response("The body is too large.", "ErrorBody"),
+                    "422": _response("A release is refused; the one in use stays in use.", "ReloadRefused"),
+                    **_ANYWHERE,
+                },
+            }
+        },
         "/healthz": _get("healthz", "Tell that the process is up.", "Status"),
         "/readyz": _get(
             "readyz",

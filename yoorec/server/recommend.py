@@ -19,7 +19,7 @@ from yoorec.server.wire import (
     unknown_scene,
 )
 
-__all__ = ["RecommendEndpoint"]
+__all__ = ["RecommendEndpoint", "read_body"]
 
 _JSON = (b"content-type", b"application/json")
 _RETRY = (b"retry-after", b"1")
@@ -36,7 +36,7 @@ class RecommendEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            body = await _read(scope, receive, self._max_body)
+            body = await read_body(scope, receive, self._max_body)
             if body is None:
                 return
             request = read_request(body)
@@ -46,7 +46,7 @@ class RecommendEndpoint:
             await _send(send, refusal.status, refusal.body(), *headers)
             return
         if not service.ready:
-            body = error_body(f"scene '{service.scene.scenario.scene}' is warming up")
+            body = error_body(f"scene '{service.scenario.scene}' is warming up")
             await self._count(service, send, 503, body, _RETRY)
             return
         try:
@@ -79,7 +79,7 @@ class RecommendEndpoint:
         await _send(send, status, body, *headers)
 
 
-async def _read(scope: Scope, receive: Receive, limit: int) -> bytes | None:
+async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes | None:
     """The body; None where the client went away. Raises RefusalError once more than `limit` bytes are known of."""
     message = await receive()
     body: bytes = message.get("body", b"")

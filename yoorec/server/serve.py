@@ -16,8 +16,10 @@ import uvicorn
 
 from yoorec.errors import ConfigError, Problem, YoorecError
 from yoorec.scene import Scene
+from yoorec.server.admin import TOKEN
 from yoorec.server.app import create_app
 from yoorec.server.memory import release_startup_memory
+from yoorec.server.reload import Reloader
 
 __all__ = ["serve"]
 
@@ -35,7 +37,7 @@ class _Server(uvicorn.Server):
 
 
 def serve(
-    scenes: Sequence[Scene],
+    scenes: list[Scene],
     host: str | None = None,
     port: int | None = None,
     *,
@@ -43,8 +45,9 @@ def serve(
     started: float | None = None,
     say: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve `scenes` until SIGINT or SIGTERM, then close them.
+    """Serve `scenes` until SIGINT or SIGTERM, then close them. SIGHUP brings them to their current releases.
 
+    scenes:     taken out of the list, so that one that a reload has replaced is kept by nobody.
     host, port: the scenes' own `serve.host` and `serve.port` where None, which must then agree.
     port_file:  the bound port is written here once the server listens.
     started:    `time.perf_counter()` at the process's start, for the time to ready.
@@ -53,6 +56,7 @@ def serve(
     can't be warmed up.
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("yoorec.server").setLevel(logging.INFO)
     say = say or _say
     started = time.perf_counter() if started is None else started
     bound = _agreed(scenes) if host is None or port is None else (host, port)
@@ -69,46 +73,50 @@ def serve(
         server.stop()
 
     try:
-        app = create_app(scenes, on_ready=ready, on_failure=failed)
+        token = os.environ.get(TOKEN)
+        app = create_app(scenes, on_ready=ready, on_failure=failed, admin_token=token)
         listener = _bind(host, port)
-        config = uvicorn.Config(
-            app,
-            lifespan="on",
-            http="httptools",
-            ws="none",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            backlog=_BACKLOG,
-            timeout_graceful_shutdown=_GRACE_S,
-        )
-        server = _Server(config)
-        address, bound_port = listener.getsockname()[:2]
-        shown = f"[{address}]" if ":" in address else address
-        if port_file is not None:
-            _write_whole(port_file, f"{bound_port}\n")
-        say(f"serving {names} at http://{shown}:{bound_port}")
-        # A thread of the chain must not hold the interpreter against the event loop for the default 5 ms.
-        interval = sys.getswitchinterval()
-        sys.setswitchinterval(_SWITCH_S)
-        try:
-            with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-                runner.run(_run(server, listener))
-        finally:
-            sys.setswitchinterval(interval)
-            listener.close()
-    finally:
+    except BaseException:
         for scene in scenes:
             scene.close()
+        raise
+    scenes.clear()
+    config = uvicorn.Config(
+        app,
+        lifespan="on",
+        http="httptools",
+        ws="none",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        backlog=_BACKLOG,
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+    server = _Server(config)
+    address, bound_port = listener.getsockname()[:2]
+    shown = f"[{address}]" if ":" in address else address
+    if port_file is not None:
+        _write_whole(port_file, f"{bound_port}\n")
+    say(f"serving {names} at http://{shown}:{bound_port}")
+    # A thread of the chain must not hold the interpreter against the event loop for the default 5 ms.
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_S)
+    try:
+        with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+            runner.run(_run(server, listener, app.state.reloader))
+    finally:
+        sys.setswitchinterval(interval)
+        listener.close()
     if failures:
         raise YoorecError(f"the server can't start: {failures[0]}") from failures[0]
     say("stopped")
 
 
-async def _run(server: _Server, listener: socket.socket) -> None:
+async def _run(server: _Server, listener: socket.socket, reloader: Reloader) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, server.stop)
+    loop.add_signal_handler(signal.SIGHUP, lambda: loop.run_in_executor(None, reloader.reload))
     # `_serve` is `serve` without uvicorn's own signal handlers, which end the process with the signal once more.
     await server._serve([listener])
 

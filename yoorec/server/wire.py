@@ -26,9 +26,11 @@ __all__ = [
     "Play",
     "Recommend",
     "RefusalError",
+    "Reload",
     "check_limits",
     "encode",
     "error_body",
+    "read_reload",
     "read_request",
     "scene_request",
     "unknown_scene",
@@ -86,6 +88,12 @@ class Recommend(Struct, forbid_unknown_fields=True, frozen=True, gc=False):
     k: K | UnsetType = UNSET
     time: Now | UnsetType = UNSET
     explain: Explain | UnsetType = UNSET
+
+
+class Reload(Struct, forbid_unknown_fields=True, frozen=True, gc=False):
+    """What to reload."""
+
+    scene: Annotated[Id, Meta(description="The scene; all that are served where left out.")] | UnsetType = UNSET
 
 
 class Item(Struct, forbid_unknown_fields=True):
@@ -154,6 +162,7 @@ class RefusalError(RequestError):
 
 
 _decoder = msgspec.json.Decoder(Recommend)
+_reload_decoder = msgspec.json.Decoder(Reload)
 
 _ID = f"a string of 1 to {_LONGEST_ID} characters"
 _TIME = "an integer: milliseconds since the epoch, years 1 to 9999"
@@ -171,7 +180,7 @@ _ACCEPTED: dict[str, Any] = {
     "time": _TIME,
     "explain": "true or false",
 }
-_KEYS = {"": Recommend.__struct_fields__, "session[]": Play.__struct_fields__}
+_KEYS = {"session[]": Play.__struct_fields__}
 _WORDS = {
     "str": "a string",
     "int": "an integer",
@@ -196,6 +205,17 @@ def read_request(body: bytes) -> Recommend:
     # Decoders take the last of two equal keys in silence. Each key and string adds two quotes to the body, so a count
     # above what was decoded tells; with an escape in the body quotes tell nothing, and the keys are compared.
     if b"\\" in body or body.count(b'"') != _quotes(request):
+        _refuse_repeated_keys(body)
+    return request
+
+
+def read_reload(body: bytes) -> Reload:
+    """Decode and check a body; an empty one asks for everything. Raises RefusalError naming the field."""
+    try:
+        request = _reload_decoder.decode(body) if body.strip() else Reload()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _explained(error, Reload.__struct_fields__) from None
+    if body.strip():
         _refuse_repeated_keys(body)
     return request
 
@@ -275,8 +295,8 @@ def unknown_scene(name: str, served: Sequence[str]) -> RefusalError:
     )
 
 
-def _explained(error: Exception) -> RefusalError:
-    """Say in the API's words what msgspec found."""
+def _explained(error: Exception, fields: Sequence[str] = Recommend.__struct_fields__) -> RefusalError:
+    """Say in the API's words what msgspec found; `fields` are those of the body."""
     if isinstance(error, UnicodeDecodeError):
         return RefusalError("body", "the body is not UTF-8", _ACCEPTED["body"])
     if isinstance(error, RecursionError):
@@ -290,7 +310,7 @@ def _explained(error: Exception) -> RefusalError:
     if named:
         name = _clipped(named["name"])
         where = f"{path}.{name}" if path else name
-        keys = _KEYS.get(kind, ())
+        keys = _KEYS.get(kind, ()) if kind else fields
         if named["how"] == "missing required":
             return RefusalError(where, "is missing", _ACCEPTED.get(f"{kind}.{name}"))
         return RefusalError(where, f"'{name}' is not accepted here", sorted(keys), near=nearest(name, keys) or "")
