@@ -117,13 +117,26 @@ def test_a_file_of_another_kind_is_refused_by_name(small_log, tmp_path):
     assert str(caught.value) == f"{tmp_path}/profiles.sqlite: is no profile store: file is not a database"
 
 
-def test_a_store_of_another_vocabulary_is_refused(store, tmp_path):
-    other = SqliteProfiles(SqliteConfig(), worlds.small_catalogue(41, 60))
+@pytest.mark.parametrize(("users", "items"), [(39, 60), (41, 59)])
+def test_a_store_of_a_larger_vocabulary_is_refused(store, tmp_path, users, items):
+    other = SqliteProfiles(SqliteConfig(), worlds.small_catalogue(users, items))
     with pytest.raises(ArtifactError) as caught:
         other.open(tmp_path)
     assert str(caught.value) == (
-        f"{tmp_path}/profiles.sqlite: was built for format 1, users 40, items 60, expected format 1, users 41, items 60"
+        f"{tmp_path}/profiles.sqlite: was built for format 1, users 40, items 60, "
+        f"expected format 1, at most users {users}, items {items}"
     )
+
+
+def test_a_store_of_another_format_is_refused(small_log, tmp_path):
+    store = SqliteProfiles(SqliteConfig(), small_log.catalogue)
+    store.build(small_log, tmp_path)
+    file = sqlite3.connect(tmp_path / "profiles.sqlite")
+    file.execute("UPDATE meta SET value = 2 WHERE key = 'format'")
+    file.commit()
+    file.close()
+    with pytest.raises(ArtifactError, match="was built for format 2, users 40, items 60, expected format 1, at most"):
+        store.open(tmp_path)
 
 
 def test_a_damaged_row_is_refused_by_name(small_log, tmp_path):

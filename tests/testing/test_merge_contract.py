@@ -71,6 +71,15 @@ def _contract(change: Any) -> MergeContract:
     return type("Contract", (PlainContract,), {"component": type("Changed", (Plain,), {"merge": merge})})()
 
 
+def test_a_table_too_short_for_new_items_is_caught() -> None:
+    def rated(merged: CandidateBatch, recalled: Any) -> CandidateBatch:
+        assert np.zeros(60)[merged.item].sum() == 0
+        return merged
+
+    with pytest.raises(IndexError, match=r"index 6. is out of bounds for axis 0 with size 60"):
+        _contract(rated).test_a_longer_catalogue(PlainConfig())
+
+
 def test_a_lost_source_is_caught() -> None:
     def only_best(merged: CandidateBatch, recalled: Any) -> CandidateBatch:
         assert merged.source_rank is not None

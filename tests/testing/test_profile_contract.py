@@ -99,6 +99,20 @@ def test_reading_the_moment_itself_is_caught(tmp_path: Path) -> None:
         _contract(late=1).test_reads_as_of_the_time(FilesConfig(), tmp_path)
 
 
+def test_refusing_a_longer_catalogue_is_caught(tmp_path: Path) -> None:
+    def build(self: Files, log: EventLog, folder: Path) -> None:
+        Files.build(self, log, folder)
+        save_arrays(folder, items=np.array(len(self.catalogue.items)))
+
+    def open_(self: Files, folder: Path) -> None:
+        Files.open(self, folder)
+        (items,) = load_arrays(folder, "items")
+        assert int(items) == len(self.catalogue.items), "another catalogue"
+
+    with pytest.raises(AssertionError, match="another catalogue"):
+        _contract(build=build, open=open_).test_a_longer_catalogue(FilesConfig(), tmp_path)
+
+
 def test_oldest_first_is_caught(tmp_path: Path) -> None:
     def read(self: Files, user: Any, time: Any, history: int) -> ProfileView:
         view = Files.read(self, user, time, history)

@@ -131,6 +131,17 @@ def test_an_unseeded_fit_is_caught(tmp_path: Path) -> None:
         _contract(fit=fit).test_two_fits_give_the_same_bytes(RateConfig(), tmp_path)
 
 
+def test_indexing_past_what_was_learned_is_caught(tmp_path: Path) -> None:
+    def fit(self: Rate, samples: RankSamples, context: FitContext) -> None:
+        self.rate = np.linspace(0, 1, 60, dtype=np.float32)
+
+    def score(self: Rate, requests: RequestBatch, merged: CandidateBatch) -> Any:
+        return self.rate[merged.item]
+
+    with pytest.raises(IndexError, match=r"index 6. is out of bounds for axis 0 with size 60"):
+        _contract(fit=fit, score=score).test_a_longer_catalogue(RateConfig(), tmp_path)
+
+
 def test_a_lossy_round_trip_is_caught(tmp_path: Path) -> None:
     def save(self: Rate, folder: Path) -> None:
         save_arrays(folder, rate=self.rate.astype(np.float16).astype(np.float32))

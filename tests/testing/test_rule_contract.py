@@ -105,6 +105,15 @@ def test_an_undeclared_addition_is_caught_and_a_declared_one_is_not() -> None:
     _contract(filled, adds=True).test_kept_rows(EvenConfig())
 
 
+def test_a_table_too_short_for_new_items_is_caught() -> None:
+    def rated(kept: CandidateBatch, *_: Any) -> CandidateBatch:
+        assert np.zeros(60)[kept.item].sum() == 0
+        return kept
+
+    with pytest.raises(IndexError, match=r"index 6. is out of bounds for axis 0 with size 60"):
+        _contract(rated).test_a_longer_catalogue(EvenConfig())
+
+
 def test_an_order_that_depends_on_k_is_caught() -> None:
     def turned(kept: CandidateBatch, requests: RequestBatch, *_: Any) -> CandidateBatch:
         if int(requests.k[0]) < 12:

@@ -213,6 +213,35 @@ def test_a_load_that_keeps_the_old_model_is_caught(tmp_path: Path) -> None:
         contract.test_load_replaces(PopularConfig(), tmp_path)
 
 
+@pytest.mark.parametrize("known", [False, True])
+def test_indexing_past_what_was_learned_is_caught(known: bool, tmp_path: Path) -> None:
+    def recall_one(self: Popular, request: RequestBatch, k: int) -> tuple[Any, Any]:
+        more = int(self.plays[request.item[0]]) if request.item[0] >= 0 else 0
+        items, plays = Popular.recall_one(self, request, k)
+        return items, plays + more
+
+    with pytest.raises(IndexError, match=r"index 6. is out of bounds for axis 0 with size 60"):
+        _contract(recall_one=recall_one).test_a_longer_catalogue(PopularConfig(), known, tmp_path)
+
+
+def test_old_lists_that_follow_the_catalogue_are_caught(tmp_path: Path) -> None:
+    def recall_one(self: Popular, request: RequestBatch, k: int) -> tuple[Any, Any]:
+        items, plays = Popular.recall_one(self, request, k)
+        return items, plays / len(self.catalogue.items)
+
+    with pytest.raises(AssertionError, match=r"requests without new items differ: \['score"):
+        _contract(recall_one=recall_one).test_a_longer_catalogue(PopularConfig(), False, tmp_path)
+
+
+def test_new_items_that_follow_the_batch_are_caught(tmp_path: Path) -> None:
+    def recall(self: Popular, requests: RequestBatch, k: int) -> CandidateBatch:
+        found = Popular.recall(self, requests, k)
+        return found if requests.item.max(initial=-1) < 60 else found.with_score(found.score * len(requests))
+
+    with pytest.raises(AssertionError, match="requests with new items differ at batches of 1: "):
+        _contract(recall=recall).test_a_longer_catalogue(PopularConfig(), False, tmp_path)
+
+
 def test_shared_scratch_is_caught() -> None:
     def recall(self: Popular, requests: RequestBatch, k: int) -> CandidateBatch:
         self.size = len(requests)

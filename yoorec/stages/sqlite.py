@@ -116,11 +116,14 @@ class SqliteProfiles:
         except sqlite3.Error as error:
             file.close()
             raise ArtifactError(f"{path}: is no profile store: {error}") from error
-        wanted = {"format": _FORMAT, "users": len(self._catalogue.users), "items": len(self._catalogue.items)}
-        found = {key: meta.get(key) for key in wanted}
-        if found != wanted:
+        most = {"users": len(self._catalogue.users), "items": len(self._catalogue.items)}
+        # Both may have grown since, at their ends.
+        if meta.get("format") != _FORMAT or not all(0 <= meta.get(key, -1) <= most[key] for key in most):
             file.close()
-            raise ArtifactError(f"{path}: was built for {_told(found)}, expected {_told(wanted)}")
+            found = {key: meta.get(key) for key in ("format", *most)}
+            raise ArtifactError(
+                f"{path}: was built for {_told(found)}, expected format {_FORMAT}, at most {_told(most)}"
+            )
         self.close()
         with self._lock:
             self._file, self._path = file, path

@@ -45,7 +45,7 @@ class Counts:
 
     def recall(self, requests: RequestBatch, k: int) -> CandidateBatch:
         """The k most played, ties by item."""
-        order = np.lexsort((np.arange(self._items), -self._score))[:k].astype(np.int32)
+        order = np.lexsort((np.arange(len(self._score)), -self._score))[:k].astype(np.int32)
         size = len(requests)
         offsets = np.arange(size + 1, dtype=np.int64) * len(order)
         return CandidateBatch(offsets, np.tile(order, size), np.tile(self._score[order], size))

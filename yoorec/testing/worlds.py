@@ -18,6 +18,8 @@ __all__ = [
     "DAY_MS",
     "blank_requests",
     "first_play",
+    "grown",
+    "meeting",
     "small_catalogue",
     "small_log",
     "small_merged",
@@ -199,6 +201,43 @@ def without_plays(log: EventLog) -> EventLog:
 def first_play(log: EventLog) -> EventLog:
     """A log of nothing but the first play."""
     return _rows(log, np.flatnonzero(log.weight > 0)[:1])
+
+
+def grown(catalogue: Catalogue, items: int = 3, users: int = 2, known: bool = False) -> Catalogue:
+    """The catalogue some time later: `items` more items and `users` more users behind those that were there.
+
+    Nothing is known of them, or, where `known`, of the new items what is known of the last ones before them.
+    """
+
+    def longer(columns: pa.Table, more: int) -> pa.Table:
+        blank = pa.table({field.name: pa.nulls(more, field.type) for field in columns.schema})
+        return pa.concat_tables([columns, columns.slice(len(columns) - more) if known else blank])
+
+    published = np.full(items, catalogue.published_at.max(initial=_START_MS))
+    return Catalogue(
+        Vocabulary.ordered((*catalogue.items.ids, *(f"new item {number}" for number in range(items)))),
+        Vocabulary.ordered((*catalogue.users.ids, *(f"new user {number}" for number in range(users)))),
+        longer(catalogue.item_columns, items),
+        longer(catalogue.user_columns, users),
+        np.concatenate([catalogue.published_at, published]),
+    )
+
+
+def meeting(requests: RequestBatch, catalogue: Catalogue, items: int = 3) -> RequestBatch:
+    """The requests with the catalogue's last `items` items in the place of most main items and many plays."""
+    first = len(catalogue.items) - items
+
+    def some(item: np.ndarray, every: int) -> np.ndarray:
+        place = np.arange(len(item))
+        return np.where(place % every == 0, item, first + place % items).astype(np.int32)
+
+    return replace(
+        requests,
+        item=some(requests.item, 4),
+        session=replace(requests.session, item=some(requests.session.item, 2)),
+        history=replace(requests.history, item=some(requests.history.item, 2)),
+        seen=replace(requests.seen, item=some(requests.seen.item, 2)),
+    )
 
 
 def spoiled_after(log: EventLog, cut: int) -> EventLog:

@@ -114,6 +114,22 @@ class MergeContract(ComponentContract):
         ]
         assert differences(CandidateBatch.join(parts), whole) == []
 
+    def test_a_longer_catalogue(self, config: Any) -> None:
+        """Under a catalogue with more items behind, old candidates merge as before; new ones are no error."""
+        log = self.log()
+        later = replace(log, catalogue=worlds.grown(log.catalogue))
+        component = self.component(config, later.catalogue)
+        requests, recalled = worlds.small_requests(log, 60), self.recalled(log, 60)
+        assert differences(component.merge(requests, recalled, 25), self.merge(config, requests, recalled, 25)) == []
+        met, recalled = worlds.meeting(requests, later.catalogue), self.recalled(later, 60)
+        whole = component.merge(met, recalled, 25)
+        self.check(whole, met, recalled, 25)
+        parts = [
+            component.merge(met.take(some), {name: found.take(some) for name, found in recalled.items()}, 25)
+            for some in slices(60, 1)
+        ]
+        assert differences(CandidateBatch.join(parts), whole) == []
+
     def test_a_trigger_is_missing(self, config: Any) -> None:
         """A trigger that was left out has no candidates and breaks nothing, whichever it is."""
         log = self.log()

@@ -133,6 +133,27 @@ class ProfileContract(ComponentContract):
             parts = [_rows(store.read(user[some], time[some], _HISTORY)) for some in slices(1000, batch)]
         assert [row for part in parts for row in part] == whole
 
+    def test_a_longer_catalogue(self, config: Any, tmp_path: Path) -> None:
+        """A store opens under a catalogue with more items and users behind: old users read as before, new ones are
+        empty.
+        """
+        log = self.log()
+        later = worlds.grown(log.catalogue)
+        user, time = self.asked(log)
+        with self.opened(config, log, tmp_path / "profile") as store:
+            before = _rows(store.read(user, time, _HISTORY))
+        store = self.component(config, later)
+        store.open(tmp_path / "profile")
+        try:
+            assert _rows(store.read(user, time, _HISTORY)) == before
+            new = np.arange(len(log.catalogue.users), len(later.users), dtype=np.int32)
+            view: ProfileView = store.read(new, np.full(len(new), time.max()), _HISTORY)
+        finally:
+            store.close()
+        assert len(view.history.item) == len(view.seen.item) == 0
+        for name, column in view.columns.items():
+            assert all(value is None or value != value for value in column.tolist()), name
+
     def test_empty(self, config: Any, tmp_path: Path) -> None:
         """No events, no plays, and no requests."""
         log = self.log()

@@ -142,6 +142,21 @@ class RankerContract(ComponentContract):
         requests, merged = worlds.small_requests(log, 60), self.merged(log)
         assert self.score(fresh, requests, merged).tobytes() == self.score(component, requests, merged).tobytes()
 
+    def test_a_longer_catalogue(self, config: Any, tmp_path: Path) -> None:
+        """What was learned under a catalogue scores under one with more items behind, the old candidates as before."""
+        log = self.log()
+        later = replace(log, catalogue=worlds.grown(log.catalogue))
+        component, fresh = self.fitted(config, log), self.component(config, later.catalogue)
+        if component.needs_fit():
+            self._saved(component, tmp_path / "artifact")
+            fresh.load(tmp_path / "artifact")
+        requests, merged = worlds.small_requests(log, 60), self.merged(log)
+        assert self.score(fresh, requests, merged).tobytes() == self.score(component, requests, merged).tobytes()
+        met, merged = worlds.meeting(requests, later.catalogue), self.merged(later)
+        whole = self.score(fresh, met, merged)
+        parts = [self.score(fresh, met.take(some), merged.take(some)) for some in slices(60, 1)]
+        assert np.concatenate(parts).tobytes() == whole.tobytes(), "scores of new items depend on the batch"
+
     def test_two_fits_give_the_same_bytes(self, config: Any, tmp_path: Path) -> None:
         """Same samples and seed, same artifact, on one thread or three."""
         log = self.log()

@@ -106,6 +106,19 @@ class RuleContract(ComponentContract):
             one = short.item[short.offsets[b] : short.offsets[b + 1]][:k].tolist()
             assert one == long.item[long.offsets[b] : long.offsets[b + 1]][:k].tolist(), f"request {b}"
 
+    def test_a_longer_catalogue(self, config: Any) -> None:
+        """Under a catalogue with more items behind, old lists become what they did before; new items are no error."""
+        log = self.log()
+        later = replace(log, catalogue=worlds.grown(log.catalogue))
+        requests, ranked, context = worlds.small_requests(log, 60), self.ranked(log, 60), self.context(log)
+        component = self.component(config, later.catalogue)
+        before = self.component(config, log.catalogue).apply(requests, ranked, context)
+        assert differences(component.apply(requests, ranked, context), before) == []
+        met, ranked, context = worlds.meeting(requests, later.catalogue), self.ranked(later, 60), self.context(later)
+        whole = self.apply(config, later, met, ranked)
+        parts = [component.apply(met.take(some), ranked.take(some), context) for some in slices(60, 1)]
+        assert differences(CandidateBatch.join(parts), whole) == []
+
     def test_nothing_ranked(self, config: Any) -> None:
         """Empty lists, and no requests at all."""
         log = self.log()

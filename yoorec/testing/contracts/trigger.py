@@ -228,6 +228,31 @@ class TriggerContract(ComponentContract):
         assert differences(fresh.recall(requests, _LIMIT), component.recall(requests, _LIMIT)) == []
         assert bytes_of(tmp_path / "first") == before, "load changed the saved files"
 
+    @pytest.mark.parametrize("known", [False, True], ids=["unknown items", "known items"])
+    def test_a_longer_catalogue(self, config: Any, known: bool, tmp_path: Path) -> None:
+        """What was learned under a catalogue serves under one with more items behind: new ones are no error, and where
+        nothing is known of them, requests that don't hold them get the same bits as before.
+        """
+        self._needs_fit()
+        log = self.log()
+        requests = self.requests(log, 210)
+        component = self.fitted(config, log)
+        self.saved(component, tmp_path / "artifact")
+        later = replace(log, catalogue=worlds.grown(log.catalogue, known=known))
+        fresh = self.component(config, later.catalogue)
+        fresh.load(tmp_path / "artifact")
+        if not known:
+            found = differences(fresh.recall(requests, _LIMIT), component.recall(requests, _LIMIT))
+            assert not found, f"requests without new items differ: {found}"
+        met = worlds.meeting(requests, later.catalogue)
+        whole = fresh.recall(met, _LIMIT)
+        self.check(whole, met, _LIMIT, later)
+        for batch in one_by_one_sizes:
+            parts = [fresh.recall(met.take(rows), _LIMIT) for rows in slices(len(met), batch)]
+            found = differences(CandidateBatch.join(parts), whole)
+            assert not found, f"requests with new items differ at batches of {batch}: {found}"
+        self.check(fresh.recall(met, 100_000), met, 100_000, later)
+
     def test_two_fits_give_the_same_bytes(self, config: Any, tmp_path: Path) -> None:
         """Same log and seed, same artifact."""
         self._needs_fit()

@@ -116,8 +116,9 @@ class ItemCF:
         save_arrays(folder, offsets=self.offsets, near_item=self.near_item, near_score=self.near_score)
 
     def load(self, folder: Path) -> None:
-        """Read the three arrays back."""
-        self.offsets, self.near_item, self.near_score = load_arrays(folder, "offsets", "near_item", "near_score")
+        """Read the three arrays back; items that the catalogue got since then have nothing similar."""
+        offsets, self.near_item, self.near_score = load_arrays(folder, "offsets", "near_item", "near_score")
+        self.offsets = np.pad(offsets, (0, self.items + 1 - len(offsets)), "edge")
 
     def recall(self, requests: RequestBatch, k: int) -> CandidateBatch:
         """score(j) = sum over the last `recall_from` plays p of recency^p * sim(play p, j), p = 0 the main item.

@@ -99,8 +99,13 @@ class Sknn:
         save_arrays(folder, **self.index._asdict())
 
     def load(self, folder: Path) -> None:
-        """Read the index back."""
-        self.index = Index.of(*load_arrays(folder, *Index._fields))
+        """Read the index back; items that the catalogue got since then stand in no session."""
+        index = Index(*load_arrays(folder, *Index._fields))
+        new = (0, self.items - len(index.rarity))
+        longer = index._replace(
+            item_offsets=np.pad(index.item_offsets, new, "edge"), rarity=np.pad(index.rarity, new, constant_values=1)
+        )
+        self.index = Index.of(*longer)
 
     def recall(self, requests: RequestBatch, k: int) -> CandidateBatch:
         """The k items that the neighbours of the request's history vote for most.
