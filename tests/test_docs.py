@@ -48,6 +48,21 @@ COVERED: dict[str, str] = {
         "tests/test_docs.py::test_the_movielens_replay"
     ),
     "yoorec new-plugin trending --folder plugins": "tests/test_stranger.py::test_it_passes_its_own_tests",
+    "yoorec neighbors scenarios/underlying_page.yaml --trigger item2vec --trigger itemcf "
+    "--out judging --queries 20 --top 10": (
+        "tests/neighbors/test_judging.py::test_the_command_writes_the_same_files_again"
+    ),
+    "yoorec judged judging/neighbors.json marks.json": (
+        "tests/neighbors/test_browser.py::test_marks_by_click_and_keyboard_stay_and_are_saved"
+    ),
+    "kill -HUP 4711                                            # the server, by its process id: every scene": (
+        "tests/server/test_serve.py::test_a_hang_up_reloads_and_refuses_what_is_damaged"
+    ),
+    "yoorec fit scenarios/underlying_page.yaml --items-only": "tests/test_cli.py::test_items_are_added_to_a_release",
+    "yoorec check scenarios/underlying_page.yaml data=movielens_1m data.path=ml-1m.zip "
+    "data.texts=plots.parquet data.covers=posters.parquet --data": (
+        "tests/test_cli.py::test_check_reads_the_data_when_asked"
+    ),
     "pip install uv && uv run pytest": "tests/test_workspace.py::test_ci_runs_what_the_readme_says",
 }
 """First line of a block marked ``no-run`` to the test that covers it: ``tests/test_x.py::test_y``."""
@@ -305,7 +320,7 @@ def test_the_gates_decide(checkout: Path) -> None:
 
 
 def test_the_movielens_replay(checkout: Path) -> None:
-    (command,) = [first for first in COVERED if "movielens_1m" in first]
+    (command,) = [first for first in COVERED if first.startswith("uv run yoorec replay") and "movielens_1m" in first]
     archive = Path(os.environ.get("YOOREC_DATA", ROOT.parent / "shared" / "data")) / "movielens_1m" / "ml-1m.zip"
     if not archive.is_file():
         pytest.skip("the data set movielens_1m is not there")

@@ -32,12 +32,14 @@ def installed():
 @pytest.mark.parametrize("name", sorted(shipped_scenarios()))
 def test_sample_scenarios(installed, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    scenario = load_scenario(name, GIVEN["sessions"] if name == "sessions" else (), installed)
+    given = {**GIVEN, "text_vectors": ["data.path=m.zip", "triggers.public.vectors=v.bin.gz"]}.get(name, ())
+    scenario = load_scenario(name, given, installed)
     assert scenario.scene == name
     assert [part.name for part in scenario.triggers] == {
         "light": ["hot", "itemcf"],
         "sessions": ["hot", "itemcf", "sknn", "item2vec", "graph"],
-        "underlying_page": ["hot", "segment", "itemcf", "sknn", "item2vec", "graph"],
+        "text_vectors": ["own", "public"],
+        "underlying_page": ["hot", "segment", "itemcf", "sknn", "item2vec", "graph", "title", "cover"],
     }[name]
     assert scenario.store == tmp_path / ".yoorec"
     for variant in scenario.variants:

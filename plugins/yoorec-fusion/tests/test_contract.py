@@ -29,6 +29,7 @@ class TestFusion(TriggerContract):
     configs = (
         FusionConfig(of={"behaviour": 1.0, "content": 0.5}),
         FusionConfig(of={"content": 2.0}, recall_from=1),
+        FusionConfig(of={"behaviour": 1.0, "content": 1.0}, fill=0),
         FusionConfig(of={"behaviour": 0.1, "content": 1.0}, exact_below=10),
     )
 

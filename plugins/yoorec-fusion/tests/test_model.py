@@ -24,30 +24,48 @@ BEHAVIOUR = {i: RNG.standard_normal(6) for i in range(ITEMS) if i % 3}
 CONTENT = {i: RNG.standard_normal(4) for i in range(ITEMS) if i % 5}
 
 
-def trigger(vectors: dict[int, npt.NDArray[np.float64]]) -> VectorRecall:
+Vectors = dict[int, npt.NDArray[np.float64]]
+
+
+def trigger(vectors: Vectors) -> VectorRecall:
     found = VectorRecall(VectorRecallConfig(), LOG.catalogue)
     found.learn(np.array(list(vectors), np.int32), np.array(list(vectors.values())), FitContext())
     return found
 
 
-def cosine(vectors: dict[int, npt.NDArray[np.float64]], i: int, j: int) -> float:
+def cosine(vectors: Vectors, i: int, j: int) -> float:
     if i not in vectors or j not in vectors:
         return 0.0
     a, b = vectors[i], vectors[j]
     return float(a @ b / math.sqrt(float(a @ a) * float(b @ b)))
 
 
-def fused(of: dict[str, float]) -> tuple[Fusion, dict[str, Any]]:
+def fused(of: dict[str, float], fill: int = 0) -> tuple[Fusion, dict[str, Any]]:
     notes: dict[str, Any] = {}
-    model = Fusion(FusionConfig(of=of, recall_from=1), LOG.catalogue)
+    model = Fusion(FusionConfig(of=of, fill=fill, recall_from=1), LOG.catalogue)
     upstream = {"behaviour": trigger(BEHAVIOUR), "content": trigger(CONTENT)}
     model.fit(LOG, FitContext(note=notes.__setitem__, upstream=upstream))
     return model, notes
 
 
+def filled(one: Vectors, other: Vectors, fill: int) -> Vectors:
+    """`one` with gaps filled by the mean of its unit vectors of the items nearest in `other`; what the mean lacks in
+    length goes into a number of its own, which is 0 of the items that `one` knows.
+    """
+    unit = {i: v / np.sqrt(v @ v) for i, v in one.items()}
+    found = {i: np.append(v, 0.0) for i, v in unit.items()}
+    for i in set(other) - set(one):
+        near = sorted((j for j in one if j in other), key=lambda j: (-cosine(other, i, j), j))[:fill]
+        if near:
+            mean = sum((unit[j] for j in near), np.zeros(len(unit[near[0]]))) / len(near)
+            found[i] = np.append(mean, math.sqrt(max(1 - mean @ mean, 0.0)))
+    return found
+
+
+@pytest.mark.parametrize("fill", [0, 1, 5])
 @pytest.mark.parametrize("weights", [(1.0, 0.5), (0.2, 3.0)])
-def test_scores_are_weighted_cosines(weights: tuple[float, float]) -> None:
-    model, notes = fused({"behaviour": weights[0], "content": weights[1]})
+def test_scores_are_weighted_cosines(weights: tuple[float, float], fill: int) -> None:
+    model, notes = fused({"behaviour": weights[0], "content": weights[1]}, fill)
     requests = worlds.small_requests(LOG, 80)
     requests = requests.take(np.flatnonzero(requests.item >= 0))
     found = model.recall(requests, ITEMS)
@@ -55,7 +73,7 @@ def test_scores_are_weighted_cosines(weights: tuple[float, float]) -> None:
     for b in range(len(requests)):
         rows = slice(found.offsets[b], found.offsets[b + 1])
         lists[int(requests.item[b])] = dict(zip(found.item[rows].tolist(), found.score[rows].tolist(), strict=True))
-    sides = ((weights[0], BEHAVIOUR), (weights[1], CONTENT))
+    sides = ((weights[0], filled(BEHAVIOUR, CONTENT, fill)), (weights[1], filled(CONTENT, BEHAVIOUR, fill)))
 
     def weight(item: int) -> float:
         return sum(w for w, vectors in sides if item in vectors)
