@@ -373,6 +373,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=PLAIN.rounds)
     parser.add_argument("--epochs", type=int, default=PLAIN.epochs)
     parser.add_argument("--ahead", type=int, default=PLAIN.ahead)
+    parser.add_argument("--per-user", type=int)
     parser.add_argument("--batch", type=int, default=PLAIN.batch)
     parser.add_argument("--beam", type=int, default=PLAIN.beam)
     parser.add_argument("--requests", type=int, default=4000)

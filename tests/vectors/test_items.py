@@ -117,13 +117,17 @@ def test_cells_find_the_share_they_were_built_for(many: tuple[ItemVectors, ItemV
     assert celled.cells.probes < 200
 
 
-def test_through_all_cells_the_answer_is_the_exact_one(many: tuple[ItemVectors, ItemVectors]) -> None:
-    """Bits and ties too: 300 equal vectors are more than any first look fetches."""
-    exact, celled = many
-    assert celled.cells is not None
+def through_all_cells(celled: ItemVectors) -> ItemVectors:
     every = ItemVectors(celled.item, celled.vectors, Cells.build(celled.vectors, 1.0, 0))
     assert every.cells is not None
     every.cells.probes = every.cells.index.nprobe = every.cells.index.nlist
+    return every
+
+
+def test_through_all_cells_the_answer_is_the_exact_one(many: tuple[ItemVectors, ItemVectors]) -> None:
+    """Bits and ties too: 300 equal vectors are more than any first look fetches."""
+    exact, celled = many
+    every = through_all_cells(celled)
     query = np.concatenate([exact.vectors[:3], clustered(20, 24, 7)])
     left_out = [0, 1, -1, *([-1] * 20)]
     for one, other in zip(asked(exact, query, left_out, 40), asked(every, query, left_out, 40), strict=True):
@@ -142,10 +146,7 @@ def test_no_bit_depends_on_the_batch(many: tuple[ItemVectors, ItemVectors]) -> N
 
 def test_cells_look_further_where_most_is_not_out_yet(many: tuple[ItemVectors, ItemVectors]) -> None:
     exact, celled = many
-    assert celled.cells is not None
-    every = ItemVectors(celled.item, celled.vectors, Cells.build(celled.vectors, 1.0, 0))
-    assert every.cells is not None
-    every.cells.probes = every.cells.index.nprobe = every.cells.index.nlist
+    every = through_all_cells(celled)
     since = np.where(np.arange(3000) % 50 == 7, 0, 10)
     query, time = clustered(12, 24, 9), [5, 15, -5] * 4
     lists = asked(every, query, [-1] * 12, 40, time, since)
