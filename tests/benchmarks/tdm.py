@@ -144,12 +144,16 @@ def halves_met(found: Any, truth: Ragged, k: int = 10) -> dict[str, np.ndarray]:
     return {f"precision@{k}": precision, f"recall@{k}": recall, f"F@{k}": f}
 
 
-def paper(overrides: list[str], config: TdmConfig, store: Path) -> None:
+def paper(overrides: list[str], config: TdmConfig, store: Path, draw: int) -> None:
     log, _ = dataset_of(overrides, "data.rating_at_least=4")
     log = log.plays()
     plays = np.bincount(log.user, minlength=len(log.catalogue.users))
     usable = np.flatnonzero(plays >= 10).astype(np.int32)
     tested = np.sort(np.random.default_rng(0).choice(usable, 1000, replace=False))
+    if draw:
+        # Settings were chosen on the users of the first draw; those of any other are none of them.
+        rest = np.setdiff1d(usable, tested)
+        tested = np.sort(np.random.default_rng(draw).choice(rest, 1000, replace=False))
     train = log.rows(np.flatnonzero(np.isin(log.user, usable) & ~np.isin(log.user, tested)))
     requests, truth = halves(log, tested)
     print(f"{len(train):,} plays train, {len(truth.item):,} of 1,000 users are the truth")
@@ -374,24 +378,26 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=PLAIN.epochs)
     parser.add_argument("--ahead", type=int, default=PLAIN.ahead)
     parser.add_argument("--per-user", type=int)
+    parser.add_argument("--learning-rate", type=float, default=PLAIN.learning_rate)
+    parser.add_argument("--patience", type=int, default=PLAIN.patience)
     parser.add_argument("--batch", type=int, default=PLAIN.batch)
     parser.add_argument("--beam", type=int, default=PLAIN.beam)
     parser.add_argument("--requests", type=int, default=4000)
     parser.add_argument("--variants", nargs="*", default=list(VARIANTS), help=f"of keys: {', '.join(VARIANTS)}")
     parser.add_argument("--items", type=int, nargs="*", default=[4000, 20000, 100000])
     parser.add_argument("--xla", action="store_true", help="serving: TensorFlow beside the kernel")
+    parser.add_argument("--draw", type=int, default=0, help="paper: which users are tested; above 0 none of draw 0's")
     parser.add_argument("--store", type=Path, help="keep what is fitted here, and use what is there")
     given = parser.parse_args()
-    config = replace(
-        PLAIN, ahead=given.ahead, rounds=given.rounds, epochs=given.epochs, batch=given.batch, beam=given.beam
-    )
+    names = ("ahead", "per_user", "rounds", "epochs", "learning_rate", "patience", "batch", "beam")
+    config = replace(PLAIN, **{name: getattr(given, name) for name in names})
     if given.part == "serving":
         serving(config, given.items, given.xla)
         return
     with tempfile.TemporaryDirectory() as aside:
         store = given.store or Path(aside)
         if given.part == "paper":
-            paper(given.overrides, config, store)
+            paper(given.overrides, config, store, given.draw)
         else:
             keys(given.overrides, config, given.variants, given.requests, store)
 

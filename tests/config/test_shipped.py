@@ -38,8 +38,9 @@ def test_sample_scenarios(installed, name, tmp_path, monkeypatch):
     assert [part.name for part in scenario.triggers] == {
         "light": ["hot", "itemcf"],
         "sessions": ["hot", "itemcf", "sknn", "item2vec", "graph"],
+        "tdm_full_library": ["tdm"],
         "text_vectors": ["own", "public"],
-        "underlying_page": ["hot", "segment", "itemcf", "sknn", "item2vec", "graph", "title", "cover"],
+        "underlying_page": ["hot", "segment", "itemcf", "sknn", "item2vec", "graph", "title", "cover", "tdm"],
     }[name]
     assert scenario.store == tmp_path / ".yoorec"
     for variant in scenario.variants:
@@ -59,7 +60,7 @@ def test_data_options(installed, name):
 def test_the_page_scene_says_what_the_readme_says(installed):
     scenario = load_scenario("underlying_page", (), installed)
     assert [rule.use for rule in scenario.exposure] == ["drop_seen", "spread", "backfill"]
-    assert dict(scenario.merge.config.share) == {"itemcf": 0.4}
+    assert dict(scenario.merge.config.share) == {"itemcf": 0.4, "tdm": 0.2}
     assert scenario.variants == {"fresher_cf": ("triggers.itemcf.half_life=30m",)}
 
 
