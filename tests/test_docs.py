@@ -102,12 +102,19 @@ def _commands(block: Block) -> list[str]:
     return [line for line in lines if line.strip() and not line.startswith("#")]
 
 
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One store for all blocks, as a reader who goes through a guide has one: what one of them fits the next finds."""
+    return tmp_path_factory.mktemp("store")
+
+
 @pytest.fixture
-def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def checkout(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory with the checkout's scenarios, in which blocks run."""
     folder = tmp_path / "checkout"
     folder.mkdir()
     shutil.copytree(ROOT / "scenarios", folder / "scenarios")
+    (folder / ".yoorec").symlink_to(store)
     monkeypatch.chdir(folder)
     return folder
 

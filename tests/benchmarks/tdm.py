@@ -132,7 +132,7 @@ def halves(log: EventLog, users: np.ndarray) -> tuple[RequestBatch, Ragged]:
     )
 
 
-def halves_met(found: Any, truth: Ragged, k: int = 10) -> dict[str, np.ndarray]:
+def halves_met(found: Any, truth: Ragged, k: int) -> dict[str, np.ndarray]:
     """Precision, recall and F of the first k, by user."""
     own, rank = places(found, len(truth))
     told = np.repeat(np.arange(len(truth)), np.diff(truth.offsets)) * ALL + truth.item
@@ -142,6 +142,9 @@ def halves_met(found: Any, truth: Ragged, k: int = 10) -> dict[str, np.ndarray]:
     both = precision + recall
     f = np.divide(2 * precision * recall, both, out=np.zeros_like(both), where=both > 0)
     return {f"precision@{k}": precision, f"recall@{k}": recall, f"F@{k}": f}
+
+
+CUTOFFS = (10, 50, 200)
 
 
 def paper(overrides: list[str], config: TdmConfig, store: Path, draw: int) -> None:
@@ -174,7 +177,10 @@ def paper(overrides: list[str], config: TdmConfig, store: Path, draw: int) -> No
     lists["most played"] = unseen(
         CandidateBatch(np.arange(size + 1) * 1200, np.tile(hottest, size), np.zeros(size * 1200, np.float32)), requests
     )
-    met = {name: halves_met(found, truth) for name, found in lists.items()}
+    met = {
+        name: {label: values for k in CUTOFFS for label, values in halves_met(found, truth, k).items()}
+        for name, found in lists.items()
+    }
     for name, values in met.items():
         print(f"{name:<24} {cells(values, tested)}")
     first = next(iter(met.values()))
@@ -378,6 +384,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=PLAIN.epochs)
     parser.add_argument("--ahead", type=int, default=PLAIN.ahead)
     parser.add_argument("--per-user", type=int)
+    parser.add_argument("--windows", type=int, nargs="*", default=PLAIN.windows)
     parser.add_argument("--learning-rate", type=float, default=PLAIN.learning_rate)
     parser.add_argument("--patience", type=int, default=PLAIN.patience)
     parser.add_argument("--batch", type=int, default=PLAIN.batch)
@@ -390,7 +397,7 @@ def main() -> None:
     parser.add_argument("--store", type=Path, help="keep what is fitted here, and use what is there")
     given = parser.parse_args()
     names = ("ahead", "per_user", "rounds", "epochs", "learning_rate", "patience", "batch", "beam")
-    config = replace(PLAIN, **{name: getattr(given, name) for name in names})
+    config = replace(PLAIN, windows=tuple(given.windows), **{name: getattr(given, name) for name in names})
     if given.part == "serving":
         serving(config, given.items, given.xla)
         return
