@@ -9,7 +9,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import time
 import tomllib
 import types
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from yoorec.config.compose import load_scenario
 from yoorec.config.framework import SceneKeys
 from yoorec.docs import TABLES, replace_between, update
 from yoorec.plugins import load_plugins
+from yoorec.server.process import server_process
 
 ROOT = Path(__file__).parents[1]
 GUIDES = sorted(
@@ -341,29 +341,12 @@ def test_the_movielens_replay(checkout: Path) -> None:
 def test_the_server_answers_the_curl(checkout: Path) -> None:
     """What the README serves answers what it sends."""
     (body,) = re.findall(r"-d '(\{.*\})'", _readme_block("bash", "curl "))
-    port_file = checkout / "port"
-    words = ["serve", "scenarios/underlying_page.yaml", "serve.port=0", "--port-file", str(port_file)]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "yoorec", *words], cwd=checkout, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        deadline = time.monotonic() + 120
-        while not port_file.exists() or not port_file.read_text().strip():
-            assert server.poll() is None, "the server ended"
-            assert time.monotonic() < deadline, "the server did not come up"
-            time.sleep(0.05)
-        address = f"http://127.0.0.1:{int(port_file.read_text())}"
-        while httpx.get(f"{address}/readyz").status_code != 200:
-            assert time.monotonic() < deadline, "the server did not become ready"
-            time.sleep(0.05)
+    with server_process(["scenarios/underlying_page.yaml"]) as (address, _):
         headers = {"content-type": "application/json"}
         answer = httpx.post(f"{address}/v1/recommend", content=body, headers=headers)
         assert answer.status_code == 200, answer.text
         assert len(answer.json()["items"]) == json.loads(body)["k"]
         assert answer.json()["ledger"]
-    finally:
-        server.terminate()
-        server.wait(30)
 
 
 # -- the plugin of the author's guide
