@@ -98,7 +98,7 @@ class SourceKeys:
     """The source's component."""
     texts: DataPath | tuple[DataPath, ...] | None = None
     """Files with further item columns, such as a plot: rows by `item_id` or, failing that, the first column. A value
-    there counts before the source's own."""
+    there counts before the source's own; `published_at` is in ms since the epoch."""
     covers: DataPath | tuple[DataPath, ...] | None = None
     """Files with the item column `cover`, or else one column of bytes: rows as in `texts`, images as bytes (Parquet) or
     as paths that start at the file's folder and stay in it."""
