@@ -57,13 +57,13 @@ class Fusion(VectorRecall):
         known = np.stack([part.any(axis=1) for part in parts])
         item = np.flatnonzero(known.any(axis=0)).astype(np.int32)
         context.note("in all", int(known.all(axis=0).sum()))
-        filled = [self._filled(place, parts, known) for place in range(len(parts))]
+        filled = [self._filled(place, parts, known, weight) for place, weight in enumerate(self.config.of.values())]
         self.learn(item, np.concatenate(filled, axis=1)[item], context)
 
-    def _filled(self, place: int, parts: Sequence[F32], known: npt.NDArray[np.bool_]) -> F32:
+    def _filled(self, place: int, parts: Sequence[F32], known: npt.NDArray[np.bool_], weight: float) -> F32:
         """One trigger's vectors float32 [I, D], with gaps filled [I, D + 1].
 
-        known: bool [T, I], which trigger knows which item.
+        known: bool [T, I], which trigger knows which item. weight: the square of the vectors' length.
         """
         fill, part = self.config.fill, parts[place]
         others = [other for other in range(len(parts)) if other != place]
@@ -74,7 +74,6 @@ class Fusion(VectorRecall):
             return part
         beside = np.concatenate([parts[other] for other in others], axis=1)
         vectors = ItemVectors.build(there, beside[there], exact_below=len(there))
-        length = np.sqrt(self.config.of[tuple(self.config.of)[place]])
         filled = np.concatenate([part, np.zeros((len(part), 1), np.float32)], axis=1)
         for first in range(0, len(gaps), _AT_ONCE):
             some = gaps[first : first + _AT_ONCE]
@@ -88,5 +87,5 @@ class Fusion(VectorRecall):
             )
             mean = np.add.reduceat(part[near].astype(np.float64), offsets[:-1], axis=0) / np.diff(offsets)[:, None]
             filled[some, :-1] = mean
-            filled[some, -1] = np.sqrt(np.maximum(length * length - np.einsum("nd,nd->n", mean, mean), 0.0))
+            filled[some, -1] = np.sqrt(np.maximum(weight - np.einsum("nd,nd->n", mean, mean), 0.0))
         return filled
