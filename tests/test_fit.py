@@ -423,6 +423,61 @@ def test_rank_samples_are_labelled_by_what_was_played(small_scene: Callable[...,
     scene.close()
 
 
+def test_rank_samples_tell_what_was_shown_and_what_came_of_it(small_scene: Callable[..., Any]) -> None:
+    from yoorec.data.episodes import next_play
+    from yoorec.data.outcomes import outcomes_of
+    from yoorec.features.counters import COMPLETED, durations
+    from yoorec.samples import rank_samples
+
+    made = small_scene(ranker="blend")
+    release = fit(made.scenario, made.plugins, made.dataset)
+    scene = Scene.open(made.scenario, release, made.plugins)
+    window = next_play(made.log, release.rank_cut, None, "next", 20)
+    found = outcomes_of(made.log, window.answer)
+    length = durations(made.log.catalogue)
+    samples = rank_samples(scene.pipeline, window, 7, outcomes=found, durations=length)
+    scene.close()
+    assert samples.shown is not None
+    assert samples.watch_s is not None
+    apart = samples.unrecalled
+    assert apart is not None
+    assert set(samples.outcome) == set(apart.outcome) == {"play", "like", "completion"}
+    likes = 0
+    for b in range(len(window)):
+        rows = slice(int(found.shown_offsets[b]), int(found.shown_offsets[b + 1]))
+        shown = set(found.shown_item[rows].tolist())
+        rows = slice(int(found.acted_offsets[b]), int(found.acted_offsets[b + 1]))
+        liked = {
+            item
+            for item, event in zip(found.acted_item[rows].tolist(), found.acted_event[rows].tolist(), strict=True)
+            if found.events[event] == "like"
+        }
+        answer = int(window.truth.item[b])
+        watched, whole = float(found.watch_s[b]), float(length[answer])
+        met = set()
+        for part in (samples, apart):
+            assert part.shown is not None
+            assert part.watch_s is not None
+            for row in range(int(part.candidates.offsets[b]), int(part.candidates.offsets[b + 1])):
+                item = int(part.candidates.item[row])
+                if item in shown:
+                    met.add(item)
+                assert part.shown[row] == (item in shown)
+                assert part.label[row] == part.outcome["play"][row] == (item == answer)
+                assert part.outcome["like"][row] == (item in liked)
+                likes += item in liked
+                done = float(watched >= COMPLETED * whole) if item == answer else 0.0
+                assert part.outcome["completion"][row] == done
+                assert part.watch_s[row] == np.float32(watched) if item == answer else np.isnan(part.watch_s[row])
+        assert met == shown, "every impression is among the candidates or apart"
+        held = samples.candidates.item[samples.candidates.offsets[b] : samples.candidates.offsets[b + 1]]
+        alone = apart.candidates.item[apart.candidates.offsets[b] : apart.candidates.offsets[b + 1]]
+        assert not set(held.tolist()) & set(alone.tolist())
+    assert likes
+    assert apart.candidates.source_rank is not None
+    assert (apart.candidates.source_rank == -1).all()
+
+
 SCENARIO = """
 defaults: [yoorec/base, {data: demo}, _self_]
 scene: killed

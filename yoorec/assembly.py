@@ -10,10 +10,12 @@ from typing import Any
 from yoorec.artifacts.manifest import file_sum
 from yoorec.artifacts.store import Artifact
 from yoorec.code import code_hash
+from yoorec.components import RankContext
 from yoorec.config.scenario import Part, Scenario
 from yoorec.config.walk import dump_config, paths_of
 from yoorec.data.catalogue import Catalogue
 from yoorec.errors import ArtifactError, DataError
+from yoorec.features.counters import Counters
 from yoorec.pipeline import Pipeline
 from yoorec.plugins import Plugins
 
@@ -93,15 +95,20 @@ def open_pipeline(
     profile: Artifact,
     triggers: Mapping[str, Artifact],
     ranker: Artifact | None,
+    counters: Artifact | None = None,
 ) -> Pipeline:
-    """Load each component from its artifact. Without a ranker artifact the merged order stands and no rule applies."""
+    """Load each component from its artifact. Without a ranker artifact the merged order stands and no rule applies.
+
+    counters: there where the ranker looks at them.
+    """
     store = build_part(scenario.profile, catalogue)
     store.open(profile.folder)
     loaded = {part.name: load_part(part, catalogue, triggers[part.name]) for part in scenario.triggers}
     merge = build_part(scenario.merge, catalogue)
     rank = None
     if scenario.ranker is not None and ranker is not None:
-        rank = load_part(scenario.ranker, catalogue, ranker)
+        context = None if counters is None else RankContext(loaded, Counters.load(counters.folder))
+        rank = load_part(scenario.ranker, catalogue, ranker, context)
     rules = [(part.name, build_part(part, catalogue)) for part in scenario.exposure]
     return Pipeline(
         scenario,
@@ -145,10 +152,15 @@ def check_parts(scenario: Scenario, catalogue: Catalogue) -> None:
         raise DataError("\n".join(f"{file}{fault}" for fault in faults))
 
 
-def load_part(part: Part, catalogue: Catalogue, artifact: Artifact) -> Any:
-    """A component with what it learned. Raises ArtifactError where that can't be read."""
+def load_part(part: Part, catalogue: Catalogue, artifact: Artifact, context: RankContext | None = None) -> Any:
+    """A component with what it learned. Raises ArtifactError where that can't be read.
+
+    context: what a ranker that asks for it may look at.
+    """
     component = build_part(part, catalogue)
     try:
+        if context is not None:
+            component.use(context)
         component.load(artifact.folder)
     except ArtifactError:
         raise

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from yoorec.data.catalogue import Catalogue
     from yoorec.data.log import EventLog
     from yoorec.data.tables import Tables
+    from yoorec.features.counters import Counters
 
 __all__ = [
     "KINDS",
@@ -38,6 +39,7 @@ __all__ = [
     "PerRequestTrigger",
     "ProfileStore",
     "ProfileView",
+    "RankContext",
     "RankSamples",
     "Ranker",
     "Source",
@@ -177,6 +179,11 @@ class RankSamples:
 
     label: float32 [N], 1 where the request's truth holds the candidate, else 0.
     missed: int, truths that no trigger recalled (the recall ceiling is 1 - missed / truths).
+    outcome: by event type float32 [N], 1 where it happened to the candidate then; `completion` too, where the log tells
+             of it, NaN for a play of which it is unknown. Empty where samples tell of plays alone, as the rest is None.
+    watch_s: float32 [N], seconds watched of what was played; NaN where unknown, and for what was not played.
+    shown: bool [N], whether the log has an impression of the candidate there. position: int32 [N], its place, or -1.
+    unrecalled: impressions that no trigger recalled, as candidates without sources, of the same requests.
     """
 
     requests: RequestBatch
@@ -184,10 +191,30 @@ class RankSamples:
     label: npt.NDArray[np.float32]
     truths: int
     missed: int
+    outcome: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    watch_s: npt.NDArray[np.float32] | None = None
+    shown: npt.NDArray[np.bool_] | None = None
+    position: npt.NDArray[np.int32] | None = None
+    unrecalled: RankSamples | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RankContext:
+    """What a ranker may look at beside requests and candidates.
+
+    triggers: the fitted triggers, by name: while it learns those that made the samples, afterwards those that serve.
+    counters: what happened to each item by the hour, in the whole log, to be read as of a request's time.
+    """
+
+    triggers: Mapping[str, Any]
+    counters: Counters
 
 
 class Ranker(Protocol):
-    """Scores merged candidates."""
+    """Scores merged candidates.
+
+    One that has a method `use(context: RankContext)` is given what it may look at, before `fit` and before `load`.
+    """
 
     def __init__(self, config: Any, catalogue: Catalogue) -> None: ...
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ from yoorec.assembly import (
     open_pipeline,
 )
 from yoorec.code import code_hash
-from yoorec.components import FitContext, RankSamples
+from yoorec.components import FitContext, RankContext, RankSamples
 from yoorec.config.scenario import Part, Scenario, TriggerPart
 from yoorec.config.walk import references_of
 from yoorec.data.catalogue import Catalogue
@@ -45,11 +46,14 @@ from yoorec.data.cuts import Cuts, production_cuts, resolve_cuts
 from yoorec.data.dataset import Dataset, read_dataset
 from yoorec.data.episodes import next_play
 from yoorec.data.fingerprint import items_fingerprint
+from yoorec.data.outcomes import outcomes_of
 from yoorec.data.storage import load_catalogue, save_catalogue
 from yoorec.engine import Engine
 from yoorec.engine.local import LocalEngine
 from yoorec.engine.spark import SparkEngine
 from yoorec.errors import ArtifactError, ConfigError, Problem
+from yoorec.features.counters import Counters, durations
+from yoorec.pipeline import Pipeline
 from yoorec.plugins import Plugins
 from yoorec.samples import rank_samples
 
@@ -103,6 +107,7 @@ class _Fitter:
         self.steps: list[Step] = []
         self.threads = scenario.fit.threads or os.cpu_count() or 1
         self._engine: Engine | None = None
+        self._counters: Artifact | None = None
         self._fitted: dict[tuple[str, int], Artifact] = {}
         self._steps_ahead = 2 + len(scenario.triggers) * 2 + 1
 
@@ -234,6 +239,19 @@ class _Fitter:
     def _part(self, name: str) -> TriggerPart:
         return next(part for part in self.scenario.triggers if part.name == name)
 
+    def counters(self) -> Artifact:
+        """Hourly counts of the whole log, which are read as of a request's time as profiles are."""
+        inputs = {
+            "component": "data-counters",
+            "data": self.dataset.fingerprint,
+            "code": code_hash("yoorec.features.counters"),
+            "mask": mask_inputs(self.scenario),
+        }
+        self._counters = self.ensure(
+            "counters", inputs, None, lambda folder, _: Counters.build(self.dataset.log).save(folder)
+        )
+        return self._counters
+
     def ranker(self, profile: Artifact) -> tuple[Artifact, Mapping[str, Artifact]] | None:
         """The ranker's artifact, and the triggers' at the rank cut that made its samples."""
         part = self.scenario.ranker
@@ -263,9 +281,16 @@ class _Fitter:
             "requests": self.scenario.fit.rank_requests,
         }
 
+        counters = self.counters() if hasattr(ranker, "use") else None
+        if counters is not None:
+            inputs["counters"] = counters.manifest.fingerprint
+
         def write(folder: Path, context: FitContext) -> None:
-            samples = self._samples(early, profile, context)
-            ranker.fit(samples, context)
+            with closing(self._sampled(early, profile)) as pipeline:
+                samples = self._samples(pipeline, context)
+                if counters is not None:
+                    ranker.use(RankContext(pipeline.triggers, Counters.load(counters.folder)))
+                ranker.fit(samples, context)
             ranker.save(folder)
             recalled = 1.0 - samples.missed / samples.truths if samples.truths else 0.0
             context.note("requests", len(samples.requests))
@@ -276,8 +301,9 @@ class _Fitter:
 
         return self.ensure("ranker", inputs, self.cuts.replay_cut, write), early
 
-    def _samples(self, early: Mapping[str, Artifact], profile: Artifact, context: FitContext) -> RankSamples:
-        pipeline = open_pipeline(
+    def _sampled(self, early: Mapping[str, Artifact], profile: Artifact) -> Pipeline:
+        """The chain up to the merge, as it stood at the rank cut."""
+        return open_pipeline(
             self.scenario,
             self.dataset.log.catalogue,
             self.plugins,
@@ -285,15 +311,18 @@ class _Fitter:
             triggers=early,
             ranker=None,
         )
-        window = next_play(self.dataset.log, self.cuts.rank_cut, self.cuts.replay_cut, "next", self.scenario.history)
+
+    def _samples(self, pipeline: Pipeline, context: FitContext) -> RankSamples:
+        log = self.dataset.log
+        window = next_play(log, self.cuts.rank_cut, self.cuts.replay_cut, "next", self.scenario.history)
         wanted = self.scenario.fit.rank_requests
         if len(window) > wanted:
             chosen = np.random.default_rng(context.seed).choice(len(window), wanted, replace=False)
             window = window.take(np.sort(chosen))
-        try:
-            return rank_samples(pipeline, window, self.scenario.replay.batch, context.progress)
-        finally:
-            pipeline.close()
+        # What comes of a request is looked at only as far as the ranker may see.
+        outcomes = outcomes_of(log.before(self.cuts.replay_cut), window.answer)
+        batch = self.scenario.replay.batch
+        return rank_samples(pipeline, window, batch, context.progress, outcomes, durations(log.catalogue))
 
     def release(self, production: bool) -> Release:
         """Carry out the plan."""
@@ -306,6 +335,8 @@ class _Fitter:
             slots[f"triggers.{part.name}"] = self.trigger(part, self.cuts.replay_cut).slot
         if ranker is not None:
             slots["ranker"] = ranker[0].slot
+            if self._counters is not None:
+                slots["counters"] = self._counters.slot
             for name, artifact in ranker[1].items():
                 slots[f"rank_window.{name}"] = artifact.slot
         self.progress(1.0, "")

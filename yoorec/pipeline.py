@@ -97,6 +97,11 @@ class Pipeline:
         return self._rules
 
     @property
+    def triggers(self) -> Mapping[str, Trigger]:
+        """The triggers by name."""
+        return self._triggers
+
+    @property
     def ranker(self) -> Ranker | None:
         """What scores merged candidates again, if anything does."""
         return self._ranker

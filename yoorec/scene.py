@@ -86,6 +86,7 @@ class Scene:
             profile=artifacts["profile"],
             triggers={part.name: artifacts[f"triggers.{part.name}"] for part in scenario.triggers},
             ranker=artifacts.get("ranker"),
+            counters=artifacts.get("counters"),
         )
         return cls(scenario, release, catalogue, pipeline)
 

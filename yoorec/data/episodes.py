@@ -32,6 +32,7 @@ class Episodes:
     session: plays of the session before the target, newest first, main item included.
     truth:   the target, or the distinct items of the rest of the session; -1 stands for one that can't be hit.
     cluster: int32 [R], what resampling draws: the user, or the session under protocol `given`.
+    answer:  int64 [R], the target's row in the log; -1 under protocol `given`.
     """
 
     user: Int32
@@ -41,6 +42,7 @@ class Episodes:
     session: Plays
     truth: Ragged
     cluster: Int32
+    answer: Int64
 
     def __len__(self) -> int:
         return len(self.user)
@@ -55,6 +57,7 @@ class Episodes:
             self.session.take(rows),
             self.truth.take(rows),
             self.cluster[rows],
+            self.answer[rows],
         )
 
     def arrivals(self, k: int) -> Arrivals:
@@ -175,6 +178,7 @@ def next_play(log: EventLog, start: int, end: int | None, truth: Literal["next",
         Plays(offsets, plays.item[rows], plays.time[rows], plays.weight[rows]),
         answer,
         user,
+        np.flatnonzero(log.weight > 0)[targets],
     )
 
 
@@ -224,4 +228,5 @@ def given_episodes(dataset: Dataset, session: int) -> Episodes:
         plays,
         Ragged(np.arange(size + 1, dtype=np.int64), given.target),
         cluster,
+        np.full(size, -1, np.int64),
     )

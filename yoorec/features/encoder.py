@@ -1,0 +1,268 @@
+"""The encoder: it turns requests and candidates into ids; the same one at fit, in replay and in the server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from yoorec.batch import CandidateBatch, RequestBatch
+from yoorec.features.codes import MISSING, Codes, Hashed, Known
+from yoorec.features.columns import text_of
+from yoorec.features.declared import Declared, Part, is_absent
+from yoorec.features.encoded import Encoded, Layout, Side
+from yoorec.features.learned import Learned
+from yoorec.features.numbers import Ranges
+from yoorec.features.places import HIGHEST_POSITION, PARTS, Places
+from yoorec.features.readers import (
+    Around,
+    RowNumbers,
+    item_codes,
+    item_lists,
+    item_numbers,
+    request_lists,
+    request_names,
+    request_numbers,
+)
+
+__all__ = ["Encoder"]
+
+F32 = npt.NDArray[np.float32]
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+
+
+class Encoder:
+    """Learned features bound to the data there is. `yoorec.features.learning.learn` makes one from samples.
+
+    A column that is gone, or a trigger, is missing everywhere.
+    """
+
+    def __init__(self, learned: Learned, around: Around) -> None:
+        self.learned = learned
+        self._places = places = Places(learned)
+        self._absent = {each.name for each in learned.features if is_absent(each, around.catalogue)}
+        self._codes = {each.name: _codes_of(each, learned) for each in learned.features if each.form != "numbers"}
+        self._fill = {
+            name: _filled(self._codes[name], each) for each in learned.features if (name := each.name) in self._codes
+        }
+        self._ranges = {side: self._ranges_of(places.numbers[side]) for side in PARTS}
+        catalogue = around.catalogue
+        self._request_names = [
+            self._made(each, request_names, _no_codes, catalogue) for each in places.names["request"]
+        ]
+        self._request_numbers = [
+            _no_numbers if each.name in self._absent else request_numbers(each, catalogue)
+            for each in places.numbers["request"]
+        ]
+        self._request_lists = [
+            self._made(each, request_lists, _no_lists, catalogue) for each in places.lists["request"]
+        ]
+        rows = places.numbers["row"]
+        prior = np.array([learned.prior.get(each.name, np.nan) for each in rows], np.float32)
+        self._row_numbers = RowNumbers(rows, around, prior)
+        self._item_codes, self._item = self._items(around)
+
+    @property
+    def layout(self) -> Layout:
+        """The features by side, and the size of the table that ids are places of."""
+        return self._places.layout
+
+    def save(self, folder: Path) -> None:
+        """Write what was learned."""
+        self.learned.save(folder)
+
+    @classmethod
+    def load(cls, folder: Path, around: Around) -> Encoder:
+        """Read back what `save` wrote, and bind it to the data there is now.
+
+        Raises ArtifactError naming a feature whose column holds something else than it learned from.
+        """
+        return cls(Learned.load(folder, around.catalogue), around)
+
+    def encode(self, requests: RequestBatch, candidates: CandidateBatch, position: I32 | None = None) -> Encoded:
+        """Ids of every candidate; none depends on other requests of the batch.
+
+        position: int32 [N], where candidates were shown, from 0, and -1 for not; all at the first place unless given,
+        as it is at serving.
+        """
+        request_code, value = self._of_requests(requests)
+        lists = [read(requests) for read in self._request_lists]
+        nobody = np.arange(len(requests), dtype=np.int32)
+        request = self._side("request", request_code, request_code, _NONE, _NONE, nobody, nobody, value, lists)
+        owner = _owner(candidates)
+        code, value = self._of_rows(requests, candidates, owner, position)
+        row = self._side("row", code, request_code, self._item_codes, code, owner, candidates.item, value, [])
+        return Encoded(candidates.offsets, candidates.item, request, self._item, row)
+
+    def cross_keys(self, requests: RequestBatch, candidates: CandidateBatch) -> I64:
+        """int64 [N, X]: every cross' key, from which its codes are learned; below 0 where a part is missing."""
+        owner = _owner(candidates)
+        request, _ = self._of_requests(requests)
+        row, _ = self._of_rows(requests, candidates, owner, None)
+        crossing = self._places.crossing
+        chosen = np.arange(len(crossing))
+        return crossing.codes(chosen, request, self._item_codes, row, owner, candidates.item, seek=False)
+
+    def _items(self, around: Around) -> tuple[I64, Side]:
+        """Codes of all items, and their side, made once."""
+        catalogue, items = around.catalogue, len(around.catalogue.items)
+        columns = [
+            np.full(items, MISSING, np.int64)
+            if each.name in self._absent
+            else self._with_default(each, item_codes(each, self._codes[each.name], catalogue))
+            for each in self._places.names["item"]
+        ]
+        numbers = [
+            np.full(items, np.nan, np.float32) if each.name in self._absent else item_numbers(each, catalogue)
+            for each in self._places.numbers["item"]
+        ]
+        lists = [
+            (np.zeros(items + 1, np.int64), _NONE.ravel())
+            if each.name in self._absent
+            else item_lists(each, self._codes[each.name], catalogue)
+            for each in self._places.lists["item"]
+        ]
+        cut, value = self._cut("item", _columns(numbers, items, np.float32))
+        code = np.concatenate((_columns(columns, items, np.int64), cut), axis=1)
+        one = np.arange(items, dtype=np.int32)
+        return code, self._side("item", code, _NONE, code, _NONE, one, one, value, lists)
+
+    def _of_requests(self, requests: RequestBatch) -> tuple[I64, F32]:
+        """Codes and values of B requests."""
+        names = zip(self._places.names["request"], self._request_names, strict=True)
+        columns = [self._with_default(each, read(requests)) for each, read in names]
+        numbers = _columns([read(requests) for read in self._request_numbers], len(requests), np.float32)
+        code, value = self._cut("request", numbers)
+        return np.concatenate((_columns(columns, len(requests), np.int64), code), axis=1), value
+
+    def _of_rows(
+        self, requests: RequestBatch, candidates: CandidateBatch, owner: I32, position: I32 | None
+    ) -> tuple[I64, F32]:
+        """Codes and values of N candidates."""
+        columns = []
+        for each in self._places.names["row"]:
+            column = np.zeros(len(owner), np.int64)
+            if each.of.table == "trigger":
+                if each.of.trigger in candidates.sources and candidates.source_rank is not None:
+                    column[:] = candidates.source_rank[:, candidates.sources.index(each.of.trigger)] >= 0
+            elif position is not None:
+                column[:] = np.where(position < 0, MISSING, np.minimum(position, HIGHEST_POSITION))
+            columns.append(column)
+        code, value = self._cut("row", self._row_numbers.read(requests, candidates, owner))
+        return np.concatenate((_columns(columns, len(owner), np.int64), code), axis=1), value
+
+    def _cut(self, side: Part, number: F32) -> tuple[I64, F32]:
+        """Codes and values of a side's numbers float32 [R, V], of those that are shown."""
+        features = self._places.numbers[side]
+        for place, each in enumerate(features):
+            if each.feature.default is not None:
+                column = number[:, place]
+                column[np.isnan(column)] = each.feature.default
+        code, value = self._ranges[side].read(number)
+        shown = [place for place, each in enumerate(features) if not each.hidden]
+        return code, value if len(shown) == len(features) else np.ascontiguousarray(value[:, shown])
+
+    def _side(
+        self,
+        side: Part,
+        code: I64,
+        request: I64,
+        item: I64,
+        row: I64,
+        owner: I32,
+        index: I32,
+        value: F32,
+        lists: Sequence[tuple[I64, I64]],
+    ) -> Side:
+        """A side's codes as places of the table, its crosses behind them.
+
+        request, item, row: every side's codes, for the crosses. owner, index: int32 [R], the request and the item of
+        each of the side's R rows.
+        """
+        crosses = self._places.crosses[side]
+        crossed = self._places.crossing.codes(crosses, request, item, row, owner, index)
+        offsets, taken = _interleaved([start for start, _ in lists], len(code))
+        flat = self._places.of_lists(side, [codes for _, codes in lists])
+        many = np.concatenate([np.empty(0, np.int32), *flat])[taken]
+        return Side(self._places.of_codes(side, code, crossed), value, offsets, many)
+
+    def _made(
+        self, feature: Declared, make: Callable[..., Any], none: Callable[..., Any], catalogue: Any
+    ) -> Callable[..., Any]:
+        """A reader of a request's names or lists; `none` where there is no such column."""
+        found: Callable[..., Any] = none
+        if feature.name not in self._absent:
+            found = make(feature, self._codes[feature.name], catalogue)
+        return found
+
+    def _with_default(self, feature: Declared, code: I64) -> I64:
+        fill = self._fill[feature.name]
+        return code if fill == MISSING else np.where(code == MISSING, fill, code)
+
+    def _ranges_of(self, features: Sequence[Declared]) -> Ranges:
+        edges = [self.learned.edges[each.name] for each in features]
+        offsets = np.cumsum([0, *(len(each) for each in edges)]).astype(np.int64)
+        return Ranges(np.concatenate([np.empty(0, np.float32), *edges]), offsets)
+
+
+_NONE = np.empty((0, 0), np.int64)
+
+
+def _owner(candidates: CandidateBatch) -> I32:
+    return np.repeat(np.arange(len(candidates), dtype=np.int32), candidates.lengths)
+
+
+def _columns(columns: Sequence[npt.NDArray[Any]], rows: int, dtype: Any) -> npt.NDArray[Any]:
+    """[rows, C] of C columns."""
+    found = np.empty((rows, len(columns)), dtype)
+    for place, column in enumerate(columns):
+        found[:, place] = column
+    return found
+
+
+def _interleaved(starts: Sequence[I64], rows: int) -> tuple[I64, I64]:
+    """Offsets int64 [R * M + 1] of M lists a row, and int64 [K], which of the lists' joined values goes where.
+
+    starts: of each list feature, int64 [R + 1].
+    """
+    if len(starts) == 1:
+        return starts[0], np.arange(starts[0][-1])
+    if not starts:
+        return np.zeros(1, np.int64), np.empty(0, np.int64)
+    first = np.cumsum([0, *(int(each[-1]) for each in starts)])
+    begin = np.stack([each[:-1] + before for each, before in zip(starts, first, strict=False)], axis=1).ravel()
+    length = np.stack([np.diff(each) for each in starts], axis=1).ravel()
+    offsets = np.zeros(rows * len(starts) + 1, np.int64)
+    np.cumsum(length, out=offsets[1:])
+    return offsets, np.arange(offsets[-1]) - np.repeat(offsets[:-1] - begin, length)
+
+
+def _no_codes(requests: RequestBatch) -> I64:
+    return np.full(len(requests), MISSING, np.int64)
+
+
+def _no_numbers(requests: RequestBatch) -> F32:
+    return np.full(len(requests), np.nan, np.float32)
+
+
+def _no_lists(requests: RequestBatch) -> tuple[I64, I64]:
+    return np.zeros(len(requests) + 1, np.int64), np.empty(0, np.int64)
+
+
+def _codes_of(feature: Declared, learned: Learned) -> Codes:
+    """How the feature's names become codes; whole numbers are their own."""
+    if feature.of.table in ("context", "trigger"):
+        return Known(())
+    return Hashed() if learned.ids == "open" else Known(learned.names.get(feature.name, ()))
+
+
+def _filled(codes: Codes, feature: Declared) -> int:
+    """The code that stands for a missing name."""
+    default = feature.feature.default
+    if default is None:
+        return MISSING
+    return int(default) if feature.of.table == "context" else int(codes.encode([text_of(default)])[0])

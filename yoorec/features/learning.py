@@ -1,0 +1,182 @@
+"""Learning: names, ranges and crosses of features, taken from a ranker's samples."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from yoorec.batch import CandidateBatch, RequestBatch
+from yoorec.features.columns import item_column, text_of
+from yoorec.features.config import FeatureKeys
+from yoorec.features.declared import Declared, declare
+from yoorec.features.encoder import Encoder
+from yoorec.features.learned import Learned
+from yoorec.features.numbers import learned_edges
+from yoorec.features.readers import Around, RowNumbers, item_numbers, request_numbers
+
+if TYPE_CHECKING:
+    from yoorec.components import RankSamples
+
+__all__ = ["learn"]
+
+F32 = npt.NDArray[np.float32]
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+
+_BUCKETS = 16
+_MIN_COUNT = 2
+_LEARNED_FROM = 4000
+"""Requests, evenly spread over the samples, from whose candidates ranges and crosses are learned, at most."""
+_TOGETHER = 500
+"""Requests read at once, which bounds the memory."""
+_RANK_EDGES = (1, 2, 3, 4, 5, 7, 10, 14, 20, 30, 45, 70, 100, 150, 220)
+"""Ranges of places in a list: first ones apart, later ones together."""
+
+
+def learn(keys: FeatureKeys, samples: RankSamples, around: Around) -> Encoder:
+    """Judge the declared features, learn from samples, and bind what was learned to the data.
+
+    Raises DataError naming a feature that asks for what there is not.
+    """
+    features, crosses = declare(
+        keys, around.catalogue, samples.candidates.sources, tuple(around.vectors), around.counters
+    )
+    names = {} if keys.ids == "open" else _learned_names(features, samples, around)
+    size = len(samples.requests)
+    places = np.unique(np.linspace(0, max(size - 1, 0), min(size, _LEARNED_FROM)).astype(np.int64))[:size]
+    requests, candidates = samples.requests.take(places), samples.candidates.take(places)
+    label = samples.candidates.with_score(np.ascontiguousarray(samples.label, np.float32)).take(places).score
+    edges, prior = _learned_edges(features, requests, candidates, label, around)
+    blank = tuple(np.empty(0, np.int64) for _ in crosses)
+    learned = Learned(keys.ids, keys.table, tuple(features), tuple(crosses), names, edges, prior, blank)
+    encoder = Encoder(learned, around)
+    if not crosses or keys.ids == "open":
+        return encoder
+    least = [cross.feature.min_count or _MIN_COUNT for cross in crosses]
+    return Encoder(replace(learned, cross_keys=_learned_crosses(encoder, least, requests, candidates)), around)
+
+
+def _read(numbers: RowNumbers, requests: RequestBatch, candidates: CandidateBatch) -> F32:
+    return np.concatenate([numbers.read(*each) for each in _batches(requests, candidates)])
+
+
+def _batches(requests: RequestBatch, candidates: CandidateBatch) -> Iterator[tuple[RequestBatch, CandidateBatch, I32]]:
+    for start in range(0, max(len(requests), 1), _TOGETHER):
+        some = np.arange(start, min(start + _TOGETHER, len(requests)))
+        few = candidates.take(some)
+        yield requests.take(some), few, np.repeat(np.arange(len(few), dtype=np.int32), few.lengths)
+
+
+def _learned_crosses(
+    encoder: Encoder, least: Sequence[int], requests: RequestBatch, candidates: CandidateBatch
+) -> tuple[I64, ...]:
+    """Keys of each cross that rows have so often at least, rising."""
+    count: list[tuple[I64, I64]] = [(np.empty(0, np.int64), np.empty(0, np.int64)) for _ in least]
+    for some, few, _ in _batches(requests, candidates):
+        keys = encoder.cross_keys(some, few)
+        for x, (known, times) in enumerate(count):
+            found, more = np.unique(keys[keys[:, x] >= 0, x], return_counts=True)
+            merged, place = np.unique(np.concatenate((known, found)), return_inverse=True)
+            total = np.bincount(place, np.concatenate((times, more)), len(merged)).astype(np.int64)
+            count[x] = (merged, total)
+    return tuple(known[times >= bound] for (known, times), bound in zip(count, least, strict=True))
+
+
+def _learned_names(features: Sequence[Declared], samples: RankSamples, around: Around) -> dict[str, list[str]]:
+    """Names met often enough, sorted as text."""
+    requests, candidates = samples.requests, samples.candidates
+    items = len(around.catalogue.items)
+    shown = np.bincount(candidates.item, minlength=items)
+    main = np.bincount(requests.item[requests.item >= 0], minlength=items)
+    found: dict[str, list[str]] = {}
+    for each in features:
+        table, word, least = each.of.table, each.of.word, each.feature.min_count or _MIN_COUNT
+        if each.form == "numbers" or table in ("context", "trigger"):
+            continue
+        if table == "user" and word != "id":
+            values = requests.columns.get(word)
+            listed = [] if values is None else values.tolist()
+            if each.form == "lists":
+                listed = [one for some in listed if some is not None for one in some]
+            count = Counter(text for text in map(text_of, listed) if text is not None)
+            found[each.name] = sorted(name for name, times in count.items() if times >= least)
+            continue
+        if table == "user":
+            times = np.bincount(requests.user[requests.user >= 0], minlength=len(around.catalogue.users))
+            found[each.name] = sorted(np.array(around.catalogue.users.ids, object)[times >= least].tolist())
+            continue
+        column = item_column(around.catalogue, word, bool(each.feature.category) or table not in ("item", "main"))
+        weights = shown if table == "item" else main
+        if table in ("history", "session"):
+            plays = requests.history if table == "history" else requests.session
+            weights = np.bincount(plays.item[plays.item >= 0], minlength=items)
+        if (each.form == "lists" and table == "item") or column.form == "lists":
+            lengths = np.diff(column.offsets)  # type: ignore[union-attr]
+            times = np.bincount(column.code, np.repeat(weights, lengths), len(column.values))  # type: ignore[union-attr]
+        else:
+            known = column.code >= 0  # type: ignore[union-attr]
+            times = np.bincount(column.code[known], weights[known], len(column.values))  # type: ignore[union-attr]
+        found[each.name] = sorted(np.array(column.values, object)[times >= least].tolist())  # type: ignore[union-attr]
+    return found
+
+
+def _learned_edges(
+    features: Sequence[Declared],
+    requests: RequestBatch,
+    candidates: CandidateBatch,
+    label: F32,
+    around: Around,
+) -> tuple[dict[str, F32], dict[str, float]]:
+    """Edges of each number's ranges, and the common rate of each rate.
+
+    Half of a number's ranges hold as many rows each, the other half as many rows that were played: what is played
+    stands where rows are few, such as at the top of a trigger's list.
+    """
+    edges: dict[str, F32] = {}
+    prior: dict[str, float] = {}
+    items = len(around.catalogue.items)
+    rows = [each for each in features if each.side == "row" and each.form == "numbers"]
+    unknown = np.full(len(rows), np.nan, np.float32)
+    read = _read(RowNumbers(rows, around, unknown), requests, candidates)
+    for place, each in enumerate(rows):
+        if each.of.table == "stat" and (each.of.word == "completion" or each.of.word.endswith("_rate")):
+            finite = read[np.isfinite(read[:, place]), place]
+            prior[each.name] = float(finite.mean(dtype=np.float64)) if len(finite) else 0.0
+    if prior:
+        rates = np.array([prior.get(each.name, np.nan) for each in rows], np.float32)
+        read = _read(RowNumbers(rows, around, rates), requests, candidates)
+    chosen = label > 0
+    for place, each in enumerate(rows):
+        edges[each.name] = _edges_of(each, read[:, place], read[chosen, place])
+    shown = np.bincount(candidates.item, minlength=items) > 0
+    for each in features:
+        if each.form != "numbers" or each.side == "row":
+            continue
+        if each.side == "item":
+            number = item_numbers(each, around.catalogue)
+            edges[each.name] = _edges_of(each, number[shown], number[candidates.item[chosen]])
+        else:
+            number = request_numbers(each, around.catalogue)(requests)
+            edges[each.name] = _edges_of(each, number, np.empty(0, np.float32))
+    return edges, prior
+
+
+def _edges_of(feature: Declared, number: F32, played: F32) -> F32:
+    given, buckets = feature.feature.edges, feature.feature.buckets
+    if given is not None:
+        return np.array(given, np.float32)
+    if feature.of.word == "rank" and buckets is None:
+        return np.array(_RANK_EDGES, np.float32)
+    buckets = buckets or _BUCKETS
+    if feature.feature.default is not None:
+        default = np.float32(feature.feature.default)
+        number, played = (np.where(np.isnan(each), default, each) for each in (number, played))
+    if not np.isfinite(played).any():
+        return learned_edges(number, buckets)
+    every, some = learned_edges(number, buckets - buckets // 2), learned_edges(played, buckets // 2 + 1)
+    return np.unique(np.concatenate((every, some)))
