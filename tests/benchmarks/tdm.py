@@ -8,8 +8,8 @@ Intervals are of 95 %, by the bootstrap over users; differences are paired on th
 
 paper:   as Zhu et al., KDD 2018, describe it: ratings of 4 and more of users with at least 10 of them; 1,000 users
          drawn at random are tested, the others train. The earlier half of a tested user's plays is known, the latest of
-         them the main item, and the later half is the truth; precision, recall and F of the first 10 are means over
-         users.
+         them the main item, and the later half is the truth; precision, recall and F are means over users. With
+         several draws of tested users, each has a model of its own, and the last figures are those of all together.
 keys:    the log before 90 % of its plays trains; requests are plays after it that follow another in the same session.
 serving: random weights over libraries of any size: neither the nodes scored nor the time depend on what is learned.
 """
@@ -147,9 +147,29 @@ def halves_met(found: Any, truth: Ragged, k: int) -> dict[str, np.ndarray]:
 CUTOFFS = (10, 50, 200)
 
 
-def paper(overrides: list[str], config: TdmConfig, store: Path, draw: int) -> None:
+def paper(overrides: list[str], config: TdmConfig, store: Path, draws: list[int]) -> None:
     log, _ = dataset_of(overrides, "data.rating_at_least=4")
     log = log.plays()
+    tested: list[np.ndarray] = []
+    found: list[dict[str, dict[str, np.ndarray]]] = []
+    for draw in draws:
+        users, met = drawn(log, config, store / f"paper{draw}", draw)
+        tested.append(users)
+        found.append(met)
+    if len(draws) > 1:
+        print(f"all {len(draws)} draws")
+        first = found[0]
+        pooled = {
+            name: {label: np.concatenate([met[name][label] for met in found]) for label in first[name]}
+            for name in first
+        }
+        tell(pooled, np.concatenate(tested))
+
+
+def drawn(
+    log: EventLog, config: TdmConfig, store: Path, draw: int
+) -> tuple[np.ndarray, dict[str, dict[str, np.ndarray]]]:
+    """The tested users of a draw, and each list's figures of them."""
     plays = np.bincount(log.user, minlength=len(log.catalogue.users))
     usable = np.flatnonzero(plays >= 10).astype(np.int32)
     tested = np.sort(np.random.default_rng(0).choice(usable, 1000, replace=False))
@@ -159,9 +179,9 @@ def paper(overrides: list[str], config: TdmConfig, store: Path, draw: int) -> No
         tested = np.sort(np.random.default_rng(draw).choice(rest, 1000, replace=False))
     train = log.rows(np.flatnonzero(np.isin(log.user, usable) & ~np.isin(log.user, tested)))
     requests, truth = halves(log, tested)
-    print(f"{len(train):,} plays train, {len(truth.item):,} of 1,000 users are the truth")
-    model, cost = kept_or_fit(config, train, store / "paper")
-    print(f"fit: {cost}")
+    print(f"draw {draw}: {len(train):,} plays train, {len(truth.item):,} of 1,000 users are the truth")
+    model, cost = kept_or_fit(config, train, store)
+    print(f"fit: {cost}", flush=True)
     beam = model.search(requests, config.beam, 200)
     every = model.search(requests, ALL, 200)
     plain = ItemCFConfig(half_life=None, damp_users=False, max_plays=None, recall_from=1000, recency=1.0)
@@ -181,14 +201,19 @@ def paper(overrides: list[str], config: TdmConfig, store: Path, draw: int) -> No
         name: {label: values for k in CUTOFFS for label, values in halves_met(found, truth, k).items()}
         for name, found in lists.items()
     }
+    tell(met, tested)
+    kept = halves_met(beam, truth, 100)["recall@100"].mean() / halves_met(every, truth, 100)["recall@100"].mean()
+    print(f"the beam keeps {kept:.1%} of recall@100, scoring {beam.scored / every.scored:.1%} of the nodes", flush=True)
+    return tested, met
+
+
+def tell(met: dict[str, dict[str, np.ndarray]], user: np.ndarray) -> None:
+    """Each list's figures, and how far the first is from each of the others."""
     for name, values in met.items():
-        print(f"{name:<24} {cells(values, tested)}")
-    first = next(iter(met.values()))
-    for name, values in list(met.items())[1:]:
-        print(f"tdm - {name:<18} {cells(first, tested, values)}")
-    for k in (100,):
-        kept = halves_met(beam, truth, k)[f"recall@{k}"].mean() / halves_met(every, truth, k)[f"recall@{k}"].mean()
-        print(f"the beam keeps {kept:.1%} of recall@{k}, scoring {beam.scored / every.scored:.1%} of the nodes")
+        print(f"{name:<24} {cells(values, user)}")
+    first, *others = met
+    for name in others:
+        print(f"tdm - {name:<18} {cells(met[first], user, met[name])}", flush=True)
 
 
 # -- keys
@@ -380,6 +405,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", choices=("paper", "keys", "serving"))
     parser.add_argument("overrides", nargs="*", help="of the scenario: data.path=...")
+    parser.add_argument("--start", default=PLAIN.start)
+    parser.add_argument("--category", default=PLAIN.category, help="'' for null: items without plays are not recalled")
+    parser.add_argument("--averaging", type=float, default=PLAIN.averaging)
+    parser.add_argument("--tail", type=float, default=PLAIN.tail)
     parser.add_argument("--rounds", type=int, default=PLAIN.rounds)
     parser.add_argument("--epochs", type=int, default=PLAIN.epochs)
     parser.add_argument("--ahead", type=int, default=PLAIN.ahead)
@@ -393,11 +422,14 @@ def main() -> None:
     parser.add_argument("--variants", nargs="*", default=list(VARIANTS), help=f"of keys: {', '.join(VARIANTS)}")
     parser.add_argument("--items", type=int, nargs="*", default=[4000, 20000, 100000])
     parser.add_argument("--xla", action="store_true", help="serving: TensorFlow beside the kernel")
-    parser.add_argument("--draw", type=int, default=0, help="paper: which users are tested; above 0 none of draw 0's")
+    parser.add_argument(
+        "--draw", type=int, nargs="*", default=[0], help="paper: which users are tested; above 0 none of draw 0's"
+    )
     parser.add_argument("--store", type=Path, help="keep what is fitted here, and use what is there")
     given = parser.parse_args()
-    names = ("ahead", "per_user", "rounds", "epochs", "learning_rate", "patience", "batch", "beam")
-    config = replace(PLAIN, windows=tuple(given.windows), **{name: getattr(given, name) for name in names})
+    names = ("start", "ahead", "per_user", "rounds", "epochs", "learning_rate", "averaging", "tail", "patience")
+    chosen = {name: getattr(given, name) for name in (*names, "batch", "beam")}
+    config = replace(PLAIN, windows=tuple(given.windows), category=given.category or None, **chosen)
     if given.part == "serving":
         serving(config, given.items, given.xla)
         return

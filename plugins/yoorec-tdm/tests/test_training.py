@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from yoorec_tdm import processes
 from yoorec_tdm.config import TdmConfig
+from yoorec_tdm.coplays import coplay_vectors
 from yoorec_tdm.model import Tdm
 from yoorec_tdm.processes import train_apart
 from yoorec_tdm.samples import sequences_of
@@ -43,9 +44,10 @@ def same(left: Learned, right: Learned) -> bool:
 
 def test_the_same_comes_out_on_any_threads_in_any_process() -> None:
     told: list[tuple[float, str]] = []
-    one = train_apart(*given(), 1, lambda share, note: told.append((share, note)))
-    assert same(train_apart(*given(), 3, silent), one)
-    assert not same(train_apart(*given()[:3], 4, 1, silent), one)
+    config = replace(CONFIG, start="coplays", averaging=0.9)
+    one = train_apart(*given(config), 1, lambda share, note: told.append((share, note)))
+    assert same(train_apart(*given(config), 3, silent), one)
+    assert not same(train_apart(*given(config)[:3], 4, 1, silent), one)
     shares = [share for share, _ in told]
     assert shares == sorted(shares)
     assert shares[-1] == 1
@@ -67,12 +69,13 @@ def test_a_fit_trains_apart(apart: None, tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_two_workers_learn_as_one_with_twice_the_batch() -> None:
     """Every step they see the same plays together and add up their gradients, in another order."""
-    alone = train_apart(*given(replace(CONFIG, batch=128), 3000), 1, silent)
-    together = train_apart(*given(replace(CONFIG, workers=2), 3000), 2, silent)
+    config = replace(CONFIG, averaging=0.5)
+    alone = train_apart(*given(replace(config, batch=128), 3000), 1, silent)
+    together = train_apart(*given(replace(config, workers=2), 3000), 2, silent)
     assert together.curve.shape == alone.curve.shape == (4, 4)
     np.testing.assert_allclose(together.curve[:, 1:3], alone.curve[:, 1:3], rtol=2e-3)
     assert alone.curve[-1, 1] < alone.curve[0, 1] * 0.97
-    other = train_apart(*given(CONFIG, 3000), 1, silent)
+    other = train_apart(*given(config, 3000), 1, silent)
     assert np.abs(other.curve[:, 1] / alone.curve[:, 1] - 1).max() > 5e-3, "half the batch is another curve"
 
 
@@ -105,6 +108,52 @@ def test_the_first_tree_is_of_categories_and_the_next_of_what_was_learned(monkey
     assert second.curve[:, 0].tolist() == [0, 0, 1, 1]
 
 
+def test_a_start_of_coplays_gives_the_first_tree_and_its_vectors() -> None:
+    sequences, code, config, seed = given(replace(CONFIG, start="coplays", rounds=1))
+    trainer = _Trainer(sequences, code, config, seed, 1)
+    learned_from = np.setdiff1d(
+        np.arange(len(sequences.item)), sequences.target[-int(len(sequences.target) * config.tail) :]
+    )
+    pairs = sorted({(int(sequences.first[place]), int(sequences.item[place])) for place in learned_from})
+    user, item = np.array([who for who, _ in pairs]), np.array([what for _, what in pairs], np.int32)
+    vectors = coplay_vectors(user, item, len(code), config.dim, np.random.default_rng(seed))
+    played = np.unique(sequences.item).astype(np.int32)
+    expected = Tree.of_order(order_by_vectors(played, vectors[played], 2), 2)
+    assert trainer.tree.item.tolist() == expected.item.tolist()
+    found = trainer.weights().vectors
+    assert (found[expected.leaf_of(len(code))[played]] == vectors[played]).all()
+    inner = np.flatnonzero(expected.item < 0)
+    np.testing.assert_allclose(found[inner], expected.means(found)[inner], atol=1e-6)
+
+
+def test_the_mean_of_the_weights_is_judged_and_kept_while_training_goes_on() -> None:
+    trainer = _Trainer(*given(replace(CONFIG, averaging=0.9)), 1)
+    step, expected, met = trainer.step, [], []
+
+    def told(*batch: Any) -> Any:
+        loss = step(*batch)
+        live = trainer.network.get_weights()
+        met.append(live)
+        before = expected or live
+        expected[:] = [0.9 * mean + 0.1 * now for mean, now in zip(before, live, strict=True)]
+        return loss
+
+    for turn in range(2):
+        for _ in range(2):
+            trainer.step = told
+            trainer.epoch(turn, silent)
+            trainer.keep()
+            for live, last in zip(trainer.network.get_weights(), met[-1], strict=True):
+                assert (live == last).all()
+        trainer.restore()
+        for found, mean, last in zip(trainer.network.get_weights(), expected, met[-1], strict=True):
+            np.testing.assert_allclose(found, mean, rtol=1e-4, atol=1e-6)
+            assert not np.allclose(found, last, rtol=1e-3, atol=1e-5)
+        trainer.rebuild()
+        expected.clear()
+    assert len(met) > 20
+
+
 def test_training_stops_in_time_and_keeps_the_best(monkeypatch: pytest.MonkeyPatch) -> None:
     from yoorec_tdm import training
 
@@ -128,9 +177,10 @@ def test_without_a_tail_all_plays_are_learned_from_for_all_epochs() -> None:
     assert (np.diff(found.curve[:, 1]) < 0).all()
 
 
-def test_the_tail_is_the_latest_and_is_not_learned_from(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("start", ["random", "coplays"])
+def test_the_tail_is_the_latest_and_is_not_learned_from(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Other plays in the tail change what is told of it, and no weight."""
-    sequences, code, config, seed = given(replace(CONFIG, rounds=1))
+    sequences, code, config, seed = given(replace(CONFIG, rounds=1, start=start))
     last = sequences.target[-int(len(sequences.target) * config.tail) :]
     other = sequences.item.copy()
     ends = [place for place in last.tolist() if place + 1 == len(other) or sequences.first[place + 1] == place + 1]
@@ -173,6 +223,7 @@ def test_an_epoch_learns_from_so_many_plays_of_a_user(monkeypatch: pytest.Monkey
         {"ahead": 4},
         {"per_user": 2},
         {"learning_rate": 1e-4},
+        {"start": "coplays"},
     ],
 )
 def test_keys_of_training_matter(change: dict[str, Any]) -> None:

@@ -24,6 +24,8 @@ class TdmConfig:
     """A trigger with vectors of items, such as `text`: a new item is placed beside its nearest, not by category."""
     rounds: Count = 2
     """Times the model is trained; before each but the first, the tree is built again from the learned vectors."""
+    start: Literal["random", "coplays"] = "random"
+    """Vectors at the start: at random, or of what users play together, which then gives the first tree too."""
     dim: Count = 24
     """Numbers in the vector of a node; an item's vector is that of its leaf."""
     hidden: Annotated[tuple[Count, ...], MinLen(1)] = (64, 32)
@@ -46,6 +48,8 @@ class TdmConfig:
     """Plays that a worker learns from in one step."""
     learning_rate: Annotated[float, Gt(0)] = 0.003
     """Adam's."""
+    averaging: Annotated[float, Ge(0), Lt(1)] = 0.0
+    """Share of the weights' running mean that a step leaves in it; this mean is judged and kept. 0 for none."""
     tail: Annotated[float, Ge(0), Lt(1)] = 0.05
     """Share of the plays, the latest, kept from training to stop it in time; 0 trains on all for all epochs."""
     patience: Count = 1

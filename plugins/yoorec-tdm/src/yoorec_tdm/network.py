@@ -78,9 +78,10 @@ def build_network(
     return keras.Model([history, main, node], logit)
 
 
-def adam(learning_rate: float, network: Any) -> Any:
-    """An optimizer of the network's variables."""
-    optimizer = keras.optimizers.Adam(learning_rate)
+def adam(learning_rate: float, averaging: float, network: Any) -> Any:
+    """An optimizer of the network's variables, which also keeps their running mean unless `averaging` is 0."""
+    mean = {"use_ema": True, "ema_momentum": averaging, "ema_overwrite_frequency": None} if averaging else {}
+    optimizer = keras.optimizers.Adam(learning_rate, **mean)
     optimizer.build(network.trainable_variables)
     return optimizer
 

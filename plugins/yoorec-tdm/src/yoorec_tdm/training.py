@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from yoorec.batch import Plays, Ragged, RequestBatch
 from yoorec_tdm.config import TdmConfig
+from yoorec_tdm.coplays import coplay_vectors
 from yoorec_tdm.samples import Plan, Sequences, draw
 from yoorec_tdm.scoring import Weights, readers_of, score_nodes
 from yoorec_tdm.search import Index, search
@@ -98,11 +99,15 @@ class _Trainer:
         self.sequences, self.config, self.items = sequences, config, len(code)
         self.seed = np.random.default_rng(seed).integers(1 << 63, dtype=np.uint64)
         self.played = np.unique(sequences.item).astype(np.int32)
-        order = order_by_category(self.played, code, np.random.default_rng(seed))
-        self._plant(Tree.of_order(order, config.arity))
         kept = len(sequences.target) - int(len(sequences.target) * config.tail)
         self.places, tail = np.split(sequences.target, [kept])
         self.tail = tail[np.unique(np.linspace(0, len(tail) - 1, min(_JUDGED, len(tail))).astype(np.int64))]
+        vectors = self._start(tail, seed) if config.start == "coplays" else None
+        if vectors is None:
+            order = order_by_category(self.played, code, np.random.default_rng(seed))
+        else:
+            order = order_by_vectors(self.played, vectors, config.arity)
+        self._plant(Tree.of_order(order, config.arity))
         self.requests = requests_at(sequences, self.tail, sum(config.windows))
         self.curve: list[tuple[float, float, float, float]] = []
         cluster = "TF_CONFIG" in os.environ
@@ -115,22 +120,37 @@ class _Trainer:
             self.network = network.build_network(
                 len(self.tree), config.dim, config.hidden, config.windows, config.attention, seed
             )
-            self.optimizer = network.adam(config.learning_rate, self.network)
+            self.optimizer = network.adam(config.learning_rate, config.averaging, self.network)
+        if vectors is not None:
+            self._set_leaves(vectors)
         self.step = self._compiled()
-        self.kept = self.network.get_weights()
+        self.kept = self.after_epoch = self.network.get_weights()
 
     def _plant(self, tree: Tree) -> None:
         self.tree = tree
         self.leaf = tree.leaf_of(self.items)
         self.plan = Plan.of(tree, self.config.negatives, self.config.siblings)
 
+    def _start(self, tail: I64, seed: int) -> F32:
+        """Vectors [V, D] of the items played, from what users played together but for the tail."""
+        first, item = self.sequences.first, self.sequences.item
+        known = np.ones(len(item), np.bool_)
+        known[tail] = False
+        pairs = np.unique(first[known] * self.items + item[known])
+        user, once = pairs // self.items, (pairs % self.items).astype(np.int32)
+        return coplay_vectors(user, once, self.items, self.config.dim, np.random.default_rng(seed))[self.played]
+
+    def _set_leaves(self, vectors: F32) -> None:
+        """Give the leaves of the items played these vectors [V, D], and each inner node the mean of its leaves'."""
+        placed = np.zeros((len(self.tree), self.config.dim), np.float32)
+        placed[self.leaf[self.played]] = vectors
+        self._keras.set_vectors(self.network, self.tree.means(placed))
+
     def rebuild(self) -> None:
         """Build the tree again from the leaves' vectors, which they keep; inner nodes begin at the mean of theirs."""
         vectors = self.weights().vectors[self.leaf[self.played]]
         self._plant(Tree.of_order(order_by_vectors(self.played, vectors, self.config.arity), self.config.arity))
-        placed = np.zeros((len(self.tree), self.config.dim), np.float32)
-        placed[self.leaf[self.played]] = vectors
-        self._keras.set_vectors(self.network, self.tree.means(placed))
+        self._set_leaves(vectors)
         for variable in self.optimizer.variables:
             variable.assign(self._keras.zeros_like(variable))
         self.optimizer.learning_rate = self.config.learning_rate
@@ -147,14 +167,18 @@ class _Trainer:
             total += float(self.step(*batch))
             if done % _REPORT_STEPS == 0:
                 report(done / steps, f"loss {total / done:.4f}")
+        live = self.network.get_weights()
+        self.optimizer.finalize_variable_values(self.network.trainable_variables)
+        self.after_epoch = self.network.get_weights()
         loss, recall = self._judged()
+        self.network.set_weights(live)
         self.curve.append((turn, total / max(done, 1), loss, recall))
         judged = f", recall@{_RECALL_AT} {recall:.3f}" if len(self.tail) else ""
         report(1.0, f"loss {total / max(done, 1):.4f}{judged}")
         return recall
 
     def keep(self) -> None:
-        self.kept = self.network.get_weights()
+        self.kept = self.after_epoch
 
     def restore(self) -> None:
         self.network.set_weights(self.kept)
