@@ -31,12 +31,12 @@ def by_hand(edges: list[float], x: float) -> tuple[int, float]:
 def test_codes_and_values_are_those_of_a_search_by_hand(columns: list[list[float]], numbers: list[float]) -> None:
     edges = [np.array(sorted(each), np.float32) for each in columns]
     offsets = np.cumsum([0, *map(len, edges)]).astype(np.int64)
-    number = np.repeat(np.array(numbers, np.float32)[:, None], len(edges), axis=1)
+    number = np.repeat(np.array(numbers, np.float32)[None], len(edges), axis=0)
     code, value = Ranges(np.concatenate(edges), offsets).read(number)
-    for row in range(len(number)):
+    for row in range(len(numbers)):
         for v, own in enumerate(edges):
-            expected, placed = by_hand(own.tolist(), float(number[row, v]))
-            assert code[row, v] == expected
+            expected, placed = by_hand(own.tolist(), float(number[v, row]))
+            assert code[v, row] == expected
             assert abs(value[row, v] - placed) < 1e-5
 
 

@@ -87,11 +87,11 @@ def _mixed(value: np.uint64) -> np.uint64:
 
 @compiled
 def _placed(code: I64, shown: I64, crossed: I64, base: I64, salt: I64, table: int) -> I32:
-    rows, own, width = len(code), len(shown), len(base)
+    rows, own, width = code.shape[1], len(shown), len(base)
     found = np.empty((rows, width), np.int32)
     for row in range(rows):
         for f in range(width):
-            each = code[row, shown[f]] if f < own else crossed[row, f - own]
+            each = code[shown[f], row] if f < own else crossed[f - own, row]
             if table:
                 mixed = _mixed(np.uint64(each) ^ _mixed(np.uint64(salt[f])))
                 found[row, f] = base[f] + np.int64(mixed % np.uint64(table))
@@ -101,7 +101,7 @@ def _placed(code: I64, shown: I64, crossed: I64, base: I64, salt: I64, table: in
 
 
 def placed(code: I64, shown: I64, crossed: I64, base: I64, salt: I64, table: int) -> I32:
-    """int32 [R, F]: places of the shown columns of codes int64 [R, C], and of the crossed int64 [R, F - shown].
+    """int32 [R, F]: places of the shown ones of codes int64 [C, R], and of the crossed int64 [F - shown, R].
 
     base, salt: int64 [F]. table 0: a code lies behind base, MISSING in front; else it is folded into so many places
     from base on, missing ones too.
@@ -127,11 +127,11 @@ class Crosses(NamedTuple):
         return len(self.side)
 
     def codes(self, chosen: I64, request: I64, item: I64, row: I64, owner: I32, index: I32, seek: bool = True) -> I64:
-        """int64 [N, X']: the chosen crosses' codes of N rows; MISSING where a part is missing or unknown.
+        """int64 [X', N]: the chosen crosses' codes of N rows; MISSING where a part is missing or unknown.
 
-        request, item, row: int64 codes of [B, .], [I, .] and [N, .]. seek: False gives keys before they are looked up.
+        request, item, row: int64 codes of [., B], [., I] and [., N]. seek: False gives keys before they are looked up.
         """
-        found = np.empty((len(owner), len(chosen)), np.int64)
+        found = np.empty((len(chosen), len(owner)), np.int64)
         look = seek and not self.hashed
         _cross(self.side, self.column, self.keys, self.offsets, chosen, request, item, row, owner, index, look, found)
         return found
@@ -152,28 +152,28 @@ def _cross(
     seek: bool,
     found: I64,
 ) -> None:
-    for n in range(len(owner)):
-        for c in range(len(chosen)):
-            x = chosen[c]
+    for c in range(len(chosen)):
+        x = chosen[c]
+        for n in range(len(owner)):
             key = np.uint64(0)
             whole = True
             for p in range(side.shape[1]):
                 if side[x, p] < 0:
                     break
                 if side[x, p] == 0:
-                    code = request[owner[n], column[x, p]]
+                    code = request[column[x, p], owner[n]]
                 elif side[x, p] == 1:
-                    code = item[index[n], column[x, p]]
+                    code = item[column[x, p], index[n]]
                 else:
-                    code = row[n, column[x, p]]
+                    code = row[column[x, p], n]
                 whole &= code >= 0
                 key = _mixed((key ^ np.uint64(code)) + np.uint64(0x9E3779B97F4A7C15))
             if not whole:
-                found[n, c] = MISSING
+                found[c, n] = MISSING
                 continue
             code = np.int64(key >> np.uint64(1))
             if seek:
                 start, stop = offsets[x], offsets[x + 1]
                 place = start + np.searchsorted(keys[start:stop], code)
                 code = place - start if place < stop and keys[place] == code else UNKNOWN
-            found[n, c] = code
+            found[c, n] = code

@@ -71,6 +71,11 @@ class Encoder:
         """The features by side, and the size of the table that ids are places of."""
         return self._places.layout
 
+    @property
+    def items(self) -> Side:
+        """The side of all items, the same in everything encoded."""
+        return self._item
+
     def save(self, folder: Path) -> None:
         """Write what was learned."""
         self.learned.save(folder)
@@ -99,7 +104,7 @@ class Encoder:
         return Encoded(candidates.offsets, candidates.item, request, self._item, row)
 
     def cross_keys(self, requests: RequestBatch, candidates: CandidateBatch) -> I64:
-        """int64 [N, X]: every cross' key, from which its codes are learned; below 0 where a part is missing."""
+        """int64 [X, N]: every cross' key, from which its codes are learned; below 0 where a part is missing."""
         owner = _owner(candidates)
         request, _ = self._of_requests(requests)
         row, _ = self._of_rows(requests, candidates, owner, None)
@@ -108,7 +113,7 @@ class Encoder:
         return crossing.codes(chosen, request, self._item_codes, row, owner, candidates.item, seek=False)
 
     def _items(self, around: Around) -> tuple[I64, Side]:
-        """Codes of all items, and their side, made once."""
+        """Codes int64 [C, I] of all items, and their side, made once."""
         catalogue, items = around.catalogue, len(around.catalogue.items)
         columns = [
             np.full(items, MISSING, np.int64)
@@ -126,23 +131,23 @@ class Encoder:
             else item_lists(each, self._codes[each.name], catalogue)
             for each in self._places.lists["item"]
         ]
-        cut, value = self._cut("item", _columns(numbers, items, np.float32))
-        code = np.concatenate((_columns(columns, items, np.int64), cut), axis=1)
+        cut, value = self._cut("item", _stacked(numbers, items, np.float32))
+        code = np.concatenate((_stacked(columns, items, np.int64), cut))
         one = np.arange(items, dtype=np.int32)
         return code, self._side("item", code, _NONE, code, _NONE, one, one, value, lists)
 
     def _of_requests(self, requests: RequestBatch) -> tuple[I64, F32]:
-        """Codes and values of B requests."""
+        """Codes int64 [C, B] and values float32 [B, V] of requests."""
         names = zip(self._places.names["request"], self._request_names, strict=True)
         columns = [self._with_default(each, read(requests)) for each, read in names]
-        numbers = _columns([read(requests) for read in self._request_numbers], len(requests), np.float32)
+        numbers = _stacked([read(requests) for read in self._request_numbers], len(requests), np.float32)
         code, value = self._cut("request", numbers)
-        return np.concatenate((_columns(columns, len(requests), np.int64), code), axis=1), value
+        return np.concatenate((_stacked(columns, len(requests), np.int64), code)), value
 
     def _of_rows(
         self, requests: RequestBatch, candidates: CandidateBatch, owner: I32, position: I32 | None
     ) -> tuple[I64, F32]:
-        """Codes and values of N candidates."""
+        """Codes int64 [C, N] and values float32 [N, V] of candidates."""
         columns = []
         for each in self._places.names["row"]:
             column = np.zeros(len(owner), np.int64)
@@ -153,14 +158,14 @@ class Encoder:
                 column[:] = np.where(position < 0, MISSING, np.minimum(position, HIGHEST_POSITION))
             columns.append(column)
         code, value = self._cut("row", self._row_numbers.read(requests, candidates, owner))
-        return np.concatenate((_columns(columns, len(owner), np.int64), code), axis=1), value
+        return np.concatenate((_stacked(columns, len(owner), np.int64), code)), value
 
     def _cut(self, side: Part, number: F32) -> tuple[I64, F32]:
-        """Codes and values of a side's numbers float32 [R, V], of those that are shown."""
+        """Codes int64 [V, R] of a side's numbers float32 [V, R], and values float32 of those that are shown, by row."""
         features = self._places.numbers[side]
         for place, each in enumerate(features):
             if each.feature.default is not None:
-                column = number[:, place]
+                column = number[place]
                 column[np.isnan(column)] = each.feature.default
         code, value = self._ranges[side].read(number)
         shown = [place for place, each in enumerate(features) if not each.hidden]
@@ -180,12 +185,12 @@ class Encoder:
     ) -> Side:
         """A side's codes as places of the table, its crosses behind them.
 
-        request, item, row: every side's codes, for the crosses. owner, index: int32 [R], the request and the item of
-        each of the side's R rows.
+        code: int64 [C, R], the side's own. request, item, row: every side's, for crosses. owner, index: int32 [R],
+        the request and the item of each of the side's R rows.
         """
         crosses = self._places.crosses[side]
         crossed = self._places.crossing.codes(crosses, request, item, row, owner, index)
-        offsets, taken = _interleaved([start for start, _ in lists], len(code))
+        offsets, taken = _interleaved([start for start, _ in lists], code.shape[1])
         flat = self._places.of_lists(side, [codes for _, codes in lists])
         many = np.concatenate([np.empty(0, np.int32), *flat])[taken]
         return Side(self._places.of_codes(side, code, crossed), value, offsets, many)
@@ -216,11 +221,11 @@ def _owner(candidates: CandidateBatch) -> I32:
     return np.repeat(np.arange(len(candidates), dtype=np.int32), candidates.lengths)
 
 
-def _columns(columns: Sequence[npt.NDArray[Any]], rows: int, dtype: Any) -> npt.NDArray[Any]:
-    """[rows, C] of C columns."""
-    found = np.empty((rows, len(columns)), dtype)
+def _stacked(columns: Sequence[npt.NDArray[Any]], rows: int, dtype: Any) -> npt.NDArray[Any]:
+    """[C, rows] of C columns."""
+    found = np.empty((len(columns), rows), dtype)
     for place, column in enumerate(columns):
-        found[:, place] = column
+        found[place] = column
     return found
 
 

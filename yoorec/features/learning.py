@@ -32,7 +32,7 @@ _BUCKETS = 16
 _MIN_COUNT = 2
 _LEARNED_FROM = 4000
 """Requests, evenly spread over the samples, from whose candidates ranges and crosses are learned, at most."""
-_TOGETHER = 500
+_TOGETHER = 50
 """Requests read at once, which bounds the memory."""
 _RANK_EDGES = (1, 2, 3, 4, 5, 7, 10, 14, 20, 30, 45, 70, 100, 150, 220)
 """Ranges of places in a list: first ones apart, later ones together."""
@@ -62,7 +62,7 @@ def learn(keys: FeatureKeys, samples: RankSamples, around: Around) -> Encoder:
 
 
 def _read(numbers: RowNumbers, requests: RequestBatch, candidates: CandidateBatch) -> F32:
-    return np.concatenate([numbers.read(*each) for each in _batches(requests, candidates)])
+    return np.concatenate([numbers.read(*each) for each in _batches(requests, candidates)], axis=1)
 
 
 def _batches(requests: RequestBatch, candidates: CandidateBatch) -> Iterator[tuple[RequestBatch, CandidateBatch, I32]]:
@@ -80,7 +80,7 @@ def _learned_crosses(
     for some, few, _ in _batches(requests, candidates):
         keys = encoder.cross_keys(some, few)
         for x, (known, times) in enumerate(count):
-            found, more = np.unique(keys[keys[:, x] >= 0, x], return_counts=True)
+            found, more = np.unique(keys[x][keys[x] >= 0], return_counts=True)
             merged, place = np.unique(np.concatenate((known, found)), return_inverse=True)
             total = np.bincount(place, np.concatenate((times, more)), len(merged)).astype(np.int64)
             count[x] = (merged, total)
@@ -145,14 +145,14 @@ def _learned_edges(
     read = _read(RowNumbers(rows, around, unknown), requests, candidates)
     for place, each in enumerate(rows):
         if each.of.table == "stat" and (each.of.word == "completion" or each.of.word.endswith("_rate")):
-            finite = read[np.isfinite(read[:, place]), place]
+            finite = read[place][np.isfinite(read[place])]
             prior[each.name] = float(finite.mean(dtype=np.float64)) if len(finite) else 0.0
     if prior:
         rates = np.array([prior.get(each.name, np.nan) for each in rows], np.float32)
         read = _read(RowNumbers(rows, around, rates), requests, candidates)
     chosen = label > 0
     for place, each in enumerate(rows):
-        edges[each.name] = _edges_of(each, read[:, place], read[chosen, place])
+        edges[each.name] = _edges_of(each, read[place], read[place][chosen])
     shown = np.bincount(candidates.item, minlength=items) > 0
     for each in features:
         if each.form != "numbers" or each.side == "row":

@@ -18,6 +18,8 @@ I64 = npt.NDArray[np.int64]
 
 _FEW = 64
 """Edges up to which they are all compared."""
+_BLOCK = 128
+"""Rows compared at a time."""
 
 
 def learned_edges(number: F32, buckets: int) -> F32:
@@ -42,38 +44,47 @@ class Ranges(NamedTuple):
     offsets: I64
 
     def read(self, number: F32) -> tuple[I64, F32]:
-        """Codes int64 [R, V], MISSING for NaN, and values float32 [R, V], 0 there."""
-        code = np.empty(number.shape, np.int64)
-        value = np.empty(number.shape, np.float32)
+        """Codes int64 [V, R] of numbers float32 [V, R], MISSING for NaN, and values float32 [R, V], 0 there."""
+        features, rows = number.shape
+        code = np.empty((features, rows), np.int64)
+        value = np.empty((rows, features), np.float32)
         _read(self.edges, self.offsets, np.ascontiguousarray(number), code, value)
         return code, value
 
 
 @compiled
 def _read(edges: F32, offsets: I64, number: F32, code: I64, value: F32) -> None:
-    for row in range(number.shape[0]):
-        for v in range(number.shape[1]):
-            x = number[row, v]
-            if np.isnan(x):
-                code[row, v], value[row, v] = MISSING, 0.0
-                continue
+    features, rows = number.shape
+    count = np.empty(_BLOCK, np.int32)
+    for first in range(0, rows, _BLOCK):
+        some = min(_BLOCK, rows - first)
+        for v in range(features):
             start, stop = offsets[v], offsets[v + 1]
             last = stop - start - 1
-            below = np.int64(0)
+            x = number[v, first : first + some]
+            # An edge against many rows at a time is several times faster than a search of each row's own.
+            count[:] = 0
             if last < _FEW:
-                count = np.int32(0)
-                for e in range(start, stop):  # faster than a search, as it has no branches
-                    count += np.int32(x >= edges[e])
-                below += count
+                for e in range(start, stop):
+                    edge = edges[e]
+                    for i in range(some):
+                        count[i] += np.int32(x[i] >= edge)
             else:
-                below += np.searchsorted(edges[start:stop], x, side="right")
-            code[row, v] = below
-            if last < 0:
-                value[row, v] = 0.0
-            elif below == 0:
-                value[row, v] = -0.5
-            elif below > last:
-                value[row, v] = 0.5
-            else:
-                low, high = edges[start + below - 1], edges[start + below]
-                value[row, v] = (np.float32(below - 1) + (x - low) / (high - low)) / np.float32(last) - np.float32(0.5)
+                for i in range(some):
+                    count[i] = np.searchsorted(edges[start:stop], x[i], side="right")
+            for i in range(some):
+                row, below = first + i, np.int64(count[i])
+                if np.isnan(x[i]):
+                    code[v, row], value[row, v] = MISSING, 0.0
+                    continue
+                code[v, row] = below
+                if last < 0:
+                    value[row, v] = 0.0
+                elif below == 0:
+                    value[row, v] = -0.5
+                elif below > last:
+                    value[row, v] = 0.5
+                else:
+                    low, high = edges[start + below - 1], edges[start + below]
+                    within = np.float32(below - 1) + (x[i] - low) / (high - low)
+                    value[row, v] = within / np.float32(last) - np.float32(0.5)

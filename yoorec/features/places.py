@@ -30,8 +30,8 @@ class Places:
     Serialised, each feature has places of its own: one for missing, one for unknown, then one a code. Open, all names
     and ranges are hashed, each feature with a salt of its own, into one part of the table, and crosses into another.
 
-    names, numbers, lists: each side's features by form; codes of names, then of numbers, are columns of one matrix.
-    shown: int64, which of those columns are features themselves; others are only crossed. crosses: int64, by side,
+    names, numbers, lists: each side's features by form; codes of names, then of numbers, are rows of one matrix.
+    shown: int64, which of those rows are features themselves; others are only crossed. crosses: int64, by side,
     which of the crosses belong to it.
     """
 
@@ -69,7 +69,7 @@ class Places:
         self.layout = Layout(columns["request"], columns["item"], columns["row"], size, embedded)
 
     def of_codes(self, side: Part, code: I64, crossed: I64) -> I32:
-        """int32 [R, S]: places of those of a side's codes int64 [R, C] that are shown, and then of its crosses'."""
+        """int32 [R, S]: places of those of a side's codes int64 [C, R] that are shown, and then of its crosses'."""
         return placed(code, self.shown[side], crossed, *self._single[side], self._table if self._hashed else 0)
 
     def of_lists(self, side: Part, codes: Sequence[I64]) -> list[I32]:
@@ -77,7 +77,7 @@ class Places:
         bases, salts = self._listed[side]
         table = self._table if self._hashed else 0
         return [
-            placed(each[:, None], _FIRST, each[:, None], bases[m : m + 1], salts[m : m + 1], table)[:, 0]
+            placed(each[None], _FIRST, each[None], bases[m : m + 1], salts[m : m + 1], table)[:, 0]
             for m, each in enumerate(codes)
         ]
 

@@ -154,7 +154,7 @@ def request_lists(feature: Declared, codes: Codes, catalogue: Catalogue) -> Call
 
 
 class RowNumbers:
-    """Reads all numbers of candidates at once: float32 [N, V], NaN where missing."""
+    """Reads all numbers of candidates at once: float32 [V, N], NaN where missing."""
 
     def __init__(self, features: Sequence[Declared], around: Around, prior: F32) -> None:
         self._features = features
@@ -214,7 +214,7 @@ class RowNumbers:
         for place, row_of, vectors in self._vectors:
             _cosines(row_of, vectors, requests.item, candidates.offsets, candidates.item, found[place])
         self._read_sources(candidates, found)
-        return np.ascontiguousarray(found.T)
+        return found
 
     def _read_sources(self, candidates: CandidateBatch, found: F32) -> None:
         score, rank = candidates.source_score, candidates.source_rank

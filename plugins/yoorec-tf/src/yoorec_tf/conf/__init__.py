@@ -1,0 +1,1 @@
+"""YAML that a scenario may list under `defaults`."""
