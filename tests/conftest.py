@@ -50,7 +50,7 @@ def small_scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...
         triggers: Mapping[str, Any] | None = None,
         *,
         rules: tuple[str, ...] = ("drop_seen",),
-        ranker: str | None = None,
+        ranker: str | type | None = None,
         limit: int = 30,
         timeout_ms: int | None = 50,
         weight: float = 1.0,
@@ -64,6 +64,9 @@ def small_scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...
             spec = ComponentSpec("trigger", name, CountsConfig, f"small_scene_plugin:{target.__name__}")
             specs.append(spec)
             parts.append(TriggerPart("trigger", name, name, CountsConfig(weight), spec, limit, timeout_ms))
+        if isinstance(ranker, type):
+            setattr(module, ranker.__name__, ranker)
+            specs.append(ComponentSpec("ranker", "own", CountsConfig, f"small_scene_plugin:{ranker.__name__}"))
         monkeypatch.setitem(sys.modules, "small_scene_plugin", module)
         source = tmp_path / "small_scene_plugin.py"
         source.write_text("# the code whose hash stands for these triggers\n")
@@ -90,7 +93,11 @@ def small_scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...
             triggers=tuple(parts),
             merge=part("merge", "round_robin", RoundRobinConfig()),
             merge_limit=60,
-            ranker=None if ranker is None else part("ranker", ranker, BlendConfig()),
+            ranker=None
+            if ranker is None
+            else part("ranker", "own", CountsConfig())
+            if isinstance(ranker, type)
+            else part("ranker", ranker, BlendConfig()),
             exposure=tuple(part("exposure", each, configs[each], each) for each in rules),
             fit=FitSettings(),
             replay=ReplaySettings(),

@@ -478,6 +478,52 @@ def test_rank_samples_tell_what_was_shown_and_what_came_of_it(small_scene: Calla
     assert (apart.candidates.source_rank == -1).all()
 
 
+def test_a_ranker_that_asks_is_told_of_triggers_and_counters(small_scene: Callable[..., Any]) -> None:
+    """While it learns, of the triggers that made the samples; afterwards of those that serve."""
+    told: list[tuple[str, Any]] = []
+
+    class Looking:
+        def __init__(self, config: Any, catalogue: Any) -> None:
+            self._context: Any = None
+
+        def needs_fit(self) -> bool:
+            return True
+
+        def use(self, context: Any) -> None:
+            self._context = context
+
+        def fit(self, samples: Any, context: FitContext) -> None:
+            told.append(("fit", self._context))
+
+        def save(self, folder: Path) -> None:
+            (folder / "nothing").write_text("")
+
+        def load(self, folder: Path) -> None:
+            told.append(("load", self._context))
+
+        def score(self, requests: Any, merged: Any) -> Any:
+            return merged.score
+
+    made = small_scene(ranker=Looking)
+    release = fit(made.scenario, made.plugins, made.dataset)
+    scene = Scene.open(made.scenario, release, made.plugins)
+    scene.close()
+    assert [when for when, _ in told] == ["fit", "load"]
+    plays = made.log.plays()
+    everything = np.bincount(plays.item, minlength=len(made.log.catalogue.items))
+    early, late = (context.triggers["counts"]._score.sum() for _, context in told)
+    assert early == (plays.time < release.rank_cut).sum()
+    assert late == (plays.time < release.replay_cut).sum()
+    for _, context in told:
+        counters = context.counters
+        last = counters.offsets[1:]
+        found = np.where(np.diff(counters.offsets) > 0, counters.count[last, counters.events.index("play")], 0)
+        assert found.tolist() == everything.tolist(), "counters hold the whole log, to be read as of a time"
+    assert "counters" in release.slots
+    blind = small_scene(ranker="blend")
+    assert "counters" not in fit(blind.scenario, blind.plugins, blind.dataset).slots
+
+
 SCENARIO = """
 defaults: [yoorec/base, {data: demo}, _self_]
 scene: killed

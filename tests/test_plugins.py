@@ -335,3 +335,20 @@ def test_a_clash_is_printed_without_a_traceback(install: Install) -> None:
     assert result.output.strip() == (
         "trigger 'same' is offered by both acme-two 2.5 and yoorec-one 1.0: uninstall one of them"
     )
+
+
+def test_the_light_scenario_runs_without_tensorflow_and_gensim(tmp_path: Path) -> None:
+    """As where those packages are not installed: whoever asks for one of them gets an ImportError."""
+    program = """
+import sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("tensorflow", "keras", "gensim", "faiss"):
+            raise ModuleNotFoundError(f"No module named '{name}'", name=name)
+sys.meta_path.insert(0, Absent())
+from yoorec.cli import main
+main(["replay", "light", "--requests", "50", "data.users=300", "data.items=200", "data.days=10", "store=store"])
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "ndcg@10" in done.stdout

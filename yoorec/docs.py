@@ -13,10 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from yoorec import hookspecs
-from yoorec.config.keys import component_keys, render_keys
+from yoorec.config.keys import component_keys, config_table, render_keys
+from yoorec.features.config import Feature
+from yoorec.features.names import TABLES as NAMES
 from yoorec.plugins import Plugins, load_plugins
 
-__all__ = ["TABLES", "components_table", "hook_facts", "hooks", "hooks_table", "replace_between", "update"]
+__all__ = [
+    "TABLES",
+    "components_table",
+    "features_table",
+    "hook_facts",
+    "hooks",
+    "hooks_table",
+    "replace_between",
+    "update",
+]
 
 _FACT = re.compile(r"^(Called|Arguments|Returns|Errors): (.*)$")
 
@@ -69,7 +80,14 @@ def components_table(plugins: Plugins) -> str:
     return _table(("kind", "name", "package", "what it does"), iter(rows))
 
 
+def features_table() -> str:
+    """Markdown: the names that features may look at, and the keys of a feature."""
+    rows = ((f"`{table}.`", _cell(words), _cell(meaning)) for table, (words, meaning) in NAMES.items())
+    return f"{_table(('name', 'behind the dot', 'what it is'), rows)}\n{config_table(Feature)}"
+
+
 TABLES: Mapping[str, Callable[[Plugins], str]] = {
+    "features": lambda plugins: features_table(),
     "hooks": lambda plugins: hooks_table(),
     "components": components_table,
     "keys": render_keys,

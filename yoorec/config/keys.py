@@ -19,7 +19,7 @@ from yoorec.config.show import flow
 from yoorec.config.walk import dump
 from yoorec.plugins import Offer, Plugins, load_plugins
 
-__all__ = ["BEGIN", "END", "component_keys", "render_keys", "shipped", "update_readme"]
+__all__ = ["BEGIN", "END", "component_keys", "config_table", "render_keys", "shipped", "update_readme"]
 
 BEGIN, END = "<!-- keys:begin -->", "<!-- keys:end -->"
 _PLACES: dict[Kind, str] = {
@@ -52,6 +52,11 @@ def _table(config: type) -> Iterator[str]:
     yield "|---|---|---|---|"
     for row in rows:
         yield "| " + " | ".join(_cell(cell) for cell in row) + " |"
+
+
+def config_table(config: type) -> str:
+    """Markdown: the keys of one config."""
+    return "\n".join(_table(config)) + "\n"
 
 
 def shipped(offer: Offer) -> bool:

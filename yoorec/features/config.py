@@ -83,9 +83,12 @@ _KEYS: dict[str, tuple[str, ...]] = {
 class FeatureKeys:
     """Base of a ranker's config: its features, and how their values become ids."""
 
-    features: Mapping[str, Feature | None] | None = None
-    """Features by name, null for one that is off; null for all that the data and the triggers give."""
-    ids: Annotated[Literal["serialised", "open"], Described("serialised or open")] = "serialised"
+    features: Annotated[Mapping[str, Feature | None] | None, Described("features by name (see Features), or null")] = (
+        None
+    )
+    """What is looked at; null for a feature that is off, and in place of all for everything that the data and the
+    triggers give."""
+    ids: Literal["serialised", "open"] = "serialised"
     """serialised: names met in the samples get ids of their own, all others one. open: every name is hashed to 64 bits
     and folded into `table` places, so nothing is kept of them."""
     table: Annotated[int, Ge(2), Le(1 << 27)] = 1 << 18

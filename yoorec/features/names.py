@@ -16,12 +16,24 @@ TABLES: dict[str, tuple[str, str]] = {
     "main": (_COLUMN, "the main item's"),
     "history": (_COLUMN, "those of the user's latest plays, as a list"),
     "session": (_COLUMN, "those of this visit's latest plays, as a list"),
-    "context": ("hour, weekday, gap, session, history, position", "see below"),
-    "stat": ("age, completion, an event type, or it and `_rate`", "what the candidate met with before the request"),
+    "context": (
+        "hour, weekday, gap, session, history, position",
+        "hour and weekday (UTC); seconds since the newest play; plays of the visit and of the history; where the "
+        "candidate was shown, in training, and the first place at serving",
+    ),
+    "stat": (
+        "age, completion, an event type, or it and `_rate`",
+        "events of the candidate before the request's hour, or their share of its impressions; days since it came out; "
+        "share of its plays that reached 90 % of its length",
+    ),
     "match": ("seen, or a column's name", "share of the history with the candidate's value"),
     "same": ("a column's name", "1 where main item and candidate have the same value; of lists, the shared part"),
     "similar": ("a trigger's name", "cosine of main item and candidate in the trigger's vectors"),
-    "trigger": ("score, share, rank or presence, alone or behind a trigger's name and a dot", "what triggers said"),
+    "trigger": (
+        "score, share, rank or presence, alone or behind a trigger's name and a dot",
+        "what each trigger, or the one named, says of it: its score, that over the request's best, its place, whether "
+        "it recalled it",
+    ),
     "merge": ("score, rank", "what the merge made of it"),
 }
 """Table to what names it holds, and what they mean."""
