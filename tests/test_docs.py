@@ -333,6 +333,7 @@ def test_the_movielens_replay(checkout: Path) -> None:
         pytest.skip("the data set movielens_1m is not there")
     words = [f"data.path={archive}" if word.startswith("data.path=") else word for word in shlex.split(command)[3:]]
     quick = ["triggers.item2vec.epochs=1", "triggers.tdm.epochs=1", "triggers.tdm.rounds=1", "triggers.tdm.per_user=5"]
+    quick += ["fit.rank_requests=1000", "ranker.epochs=1"]
     result = _yoorec(checkout, *words, *quick, "--requests", "200")
     assert result.returncode == 0, result.stderr
     assert json.loads((checkout / "report" / "report.json").read_text(encoding="utf-8"))["requests"] == 200

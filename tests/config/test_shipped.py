@@ -61,7 +61,9 @@ def test_the_page_scene_says_what_the_readme_says(installed):
     scenario = load_scenario("underlying_page", (), installed)
     assert [rule.use for rule in scenario.exposure] == ["drop_seen", "spread", "backfill"]
     assert dict(scenario.merge.config.share) == {"itemcf": 0.4, "tdm": 0.2}
-    assert scenario.variants == {"fresher_cf": ("triggers.itemcf.half_life=30m",)}
+    assert scenario.ranker is not None
+    assert scenario.ranker.use == "wide_dcn"
+    assert scenario.variants == {"blend": ("ranker={use: blend}",)}
 
 
 def test_sessions_keep_what_was_seen(installed):

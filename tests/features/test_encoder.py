@@ -417,16 +417,23 @@ def test_damaged_features_are_named(around: Around, encoder: Encoder, tmp_path: 
 
 
 def test_every_feature_there_is(around: Around, samples: RankSamples) -> None:
-    """Where none is declared, columns, counters, vectors and triggers all make some; users' ids and positions don't."""
+    """Where none is declared, columns, counters, vectors and triggers all make some; some never do."""
     layout = learn(FeatureKeys(), samples, around).layout
     names = {*layout.request.id, *layout.item.id, *layout.row.id, *layout.request.many, *layout.item.many}
     assert {
         "user_gender", "user_age", "item_id", "item_author", "item_tags", "item_duration_s", "main_id", "main_author",
         "history_id", "history_tags", "match_tags", "same_tags", "match_seen", "context_hour", "stat_age",
-        "stat_play_7d", "stat_like_rate", "stat_completion", "similar_text", "trigger_score.hot", "trigger_rank.text",
+        "stat_play_7d", "stat_like_rate", "stat_completion", "similar_text", "trigger_share.hot", "trigger_rank.text",
         "merge_score", "user_gender_x_category", "main_author_x_author",
     } <= names  # fmt: skip
-    assert not names & {"user_id", "context_position", "item_title", "main_title"}
+    assert not names & {
+        "user_id",
+        "context_position",
+        "item_title",
+        "main_title",
+        "trigger_score.hot",
+        "trigger_presence.hot",
+    }
 
 
 def test_take_is_the_rows_one_by_one() -> None:

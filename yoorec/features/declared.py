@@ -205,7 +205,7 @@ def _check_names(
 def _all(
     catalogue: Catalogue, sources: Sequence[str], similar: Sequence[str], counters: Counters | None
 ) -> Mapping[str, Feature]:
-    """Every feature the data and the triggers give, but for ids of users and the position."""
+    """Every feature the data and the triggers give, but for ids of users, the position and scores as they are."""
     day = 86_400_000
     found: dict[str, Feature] = {}
     users, categories = [], []
@@ -265,7 +265,8 @@ def _all(
     for trigger in similar:
         add(f"similar.{trigger}")
     if sources:
-        for word in ("score", "share", "rank", "presence"):
+        # Not the score itself, which means something else after the next fit, nor presence, which its absence tells.
+        for word in ("share", "rank"):
             add(f"trigger.{word}")
         add("merge.score")
         add("merge.rank")

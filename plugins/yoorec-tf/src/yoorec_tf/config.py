@@ -44,13 +44,13 @@ class LearnConfig(FeatureKeys):
     """Weigh what was played by the logarithm of the seconds watched."""
     negatives: Count = 40
     """Candidates of a request that nothing came of and that were not shown, at most, drawn by the seed."""
-    loss: Literal["logistic", "softmax"] = "logistic"
-    """Each row judged by itself, or a request's rows against each other (requests without a positive left out)."""
-    epochs: Count = 5
+    loss: Literal["softmax", "logistic"] = "softmax"
+    """A request's rows judged against each other (requests without a positive left out), or each row by itself."""
+    epochs: Count = 6
     """Passes over the requests, at most."""
-    batch: Count = 256
+    batch: Count = 128
     """Requests that a worker learns from in one step."""
-    learning_rate: Annotated[float, Gt(0)] = 0.002
+    learning_rate: Annotated[float, Gt(0)] = 0.003
     """Adam's."""
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.0
     """Share of the deep layers' units left out in a step of training, drawn anew in each."""
@@ -85,7 +85,7 @@ class LrConfig(LearnConfig):
 class DnnConfig(LearnConfig):
     """A deep network on vectors of feature ids."""
 
-    dim: Count = 16
+    dim: Count = 8
     """Numbers in the vector of an id."""
     hidden: Annotated[tuple[Count, ...], MinLen(1)] = (64, 32)
     """Units of the deep network's layers."""

@@ -392,27 +392,37 @@ def write_csv(path: Path, samples: TrainingSet, layout: Layout) -> None:
         for m in range(side.lists):
             ends = zip(side.offsets[m :: side.lists], side.offsets[m + 1 :: side.lists], strict=False)
             columns.append(["|".join(map(str, side.many[start:stop].tolist())) for start, stop in ends])
-    names = ["request", "label", "weight"]
-    for of in (layout.request, layout.item, layout.row):
-        names += [*of.id, *of.value, *of.many]
+    names = _csv_names(layout)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(names)
         writer.writerows(zip(*columns, strict=True))
 
 
+def _value(name: str) -> str:
+    """What a number's column of values is called beside its column of ids."""
+    return f"{name} value"
+
+
+def _csv_names(layout: Layout) -> list[str]:
+    names = ["request", "label", "weight"]
+    for of in (layout.request, layout.item, layout.row):
+        names += [*of.id, *map(_value, of.value), *of.many]
+    return names
+
+
 def read_csv(path: Path, layout: Layout, size: int) -> Iterator[dict[str, Any]]:
     """Read what `write_csv` wrote, `size` rows at a time, by TensorFlow's own operations, as a graph of training would.
 
-    Gives tensors by column: ids int32 [size], values, label and weight float32 [size], lists ragged int32. Imports
-    TensorFlow.
+    Gives tensors by column: ids int32 [size], values (`<feature> value`), label and weight float32 [size], lists ragged
+    int32. Imports TensorFlow.
     """
     import tensorflow as tf
 
     sides = (layout.request, layout.item, layout.row)
-    numbers = {"label", "weight"} | {name for side in sides for name in side.value}
+    numbers = {"label", "weight"} | {_value(name) for side in sides for name in side.value}
     lists = {name for side in sides for name in side.many}
-    names = ["request", "label", "weight", *(name for of in sides for name in (*of.id, *of.value, *of.many))]
+    names = _csv_names(layout)
     kinds = [tf.float32 if name in numbers else tf.string if name in lists else tf.int32 for name in names]
 
     def parsed(lines: Any) -> Any:
