@@ -31,7 +31,9 @@ I64 = npt.NDArray[np.int64]
 _BUCKETS = 16
 _MIN_COUNT = 2
 _LEARNED_FROM = 4000
-"""Requests, evenly spread over the samples, from whose candidates ranges and crosses are learned, at most."""
+"""Requests, evenly spread over the samples, from whose candidates ranges and crosses are learned, at most; more where
+they have few candidates, up to `_LEARNED_ROWS` in all."""
+_LEARNED_ROWS = 400_000
 _TOGETHER = 50
 """Requests read at once, which bounds the memory."""
 _RANK_EDGES = (1, 2, 3, 4, 5, 7, 10, 14, 20, 30, 45, 70, 100, 150, 220)
@@ -47,8 +49,9 @@ def learn(keys: FeatureKeys, samples: RankSamples, around: Around) -> Encoder:
         keys, around.catalogue, samples.candidates.sources, tuple(around.vectors), around.counters
     )
     names = {} if keys.ids == "open" else _learned_names(features, samples, around)
-    size = len(samples.requests)
-    places = np.unique(np.linspace(0, max(size - 1, 0), min(size, _LEARNED_FROM)).astype(np.int64))[:size]
+    size, rows = len(samples.requests), len(samples.label)
+    wanted = max(_LEARNED_FROM, _LEARNED_ROWS * size // max(rows, 1))
+    places = np.unique(np.linspace(0, max(size - 1, 0), min(size, wanted)).astype(np.int64))[:size]
     requests, candidates = samples.requests.take(places), samples.candidates.take(places)
     label = samples.candidates.with_score(np.ascontiguousarray(samples.label, np.float32)).take(places).score
     edges, prior = _learned_edges(features, requests, candidates, label, around)

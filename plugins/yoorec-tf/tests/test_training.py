@@ -160,12 +160,12 @@ def test_it_learns_what_is_there(plain: Learned) -> None:
         assert learned.curve[-1, 0] < learned.curve[0, 0]
 
 
-def scripted(monkeypatch: pytest.MonkeyPatch, losses: list[float], gains: list[float]) -> None:
-    figures = iter(zip(losses, gains, strict=True))
+def scripted(monkeypatch: pytest.MonkeyPatch, aucs: list[float], gains: list[float]) -> None:
+    figures = iter(zip(aucs, gains, strict=True))
 
     def judged(self: Any) -> list[float]:
-        loss, gain = next(figures)
-        return [0.5, 0.5, loss, gain]
+        found, gain = next(figures)
+        return [found, 0.5, 0.5, gain]
 
     monkeypatch.setattr(_Trainer, "_judged", judged)
 
@@ -178,14 +178,15 @@ def test_training_stops_in_time_and_keeps_the_best(monkeypatch: pytest.MonkeyPat
     scripted(monkeypatch, [0.5] * 2, [0.1, 0.3])
     short = here(replace(config, epochs=2))
     assert all(one.tobytes() == other.tobytes() for one, other in zip(stopped.weights, short.weights, strict=True))
-    scripted(monkeypatch, [0.5, 0.4, 0.6, 0.7], [float("nan")] * 4)
-    by_loss = here(config)
-    assert by_loss.curve[:, 3].tolist() == [0.5, 0.4, 0.6, 0.7], "without lists to order, the log-loss judges"
+    scripted(monkeypatch, [0.5, 0.7, 0.6, 0.4], [float("nan")] * 4)
+    by_auc = here(config)
+    assert by_auc.curve[:, 1].tolist() == [0.5, 0.7, 0.6, 0.4], "without lists to order, the AUC judges"
 
 
-def test_a_tail_of_single_rows_is_judged_by_log_loss() -> None:
-    learned = here(LrConfig(epochs=1, batch=64, tail=0.2), world(requests=300, rows=1))
-    assert np.isnan(learned.curve[0, 4]) and not np.isnan(learned.curve[0, 3])
+def test_a_tail_of_single_rows_has_no_order_but_an_auc() -> None:
+    learned = here(LrConfig(epochs=1, batch=64, tail=0.2, loss="logistic"), world(requests=300, rows=1))
+    assert np.isnan(learned.curve[0, 4])
+    assert np.isfinite(learned.curve[0, [1, 3]]).all()
 
 
 def test_without_a_tail_all_is_learned_from_for_all_epochs() -> None:

@@ -165,7 +165,12 @@ def _shown(shape: tuple[int | None, ...]) -> str:
 
 
 def _tensorflow(threads: int) -> tuple[Any, Any]:
-    """TensorFlow and Keras, the former on so many threads unless it is running already."""
+    """TensorFlow and Keras, the former on so many threads unless it is running already.
+
+    With oneDNN, which TensorFlow leaves out on some processors: its own convolutions add up in an order that depends on
+    threads and on an image's place in the batch.
+    """
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     quiet = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2") in ("2", "3") and "tensorflow" not in sys.modules
     with _aside() if quiet else nullcontext():
         import tensorflow as tf

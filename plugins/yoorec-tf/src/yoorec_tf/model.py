@@ -44,7 +44,9 @@ _FEATURES, _WEIGHTS, _EXPORT, _PLOT = "features", "weights", "saved_model", "rel
 _TOGETHER = 16
 """Requests encoded and scored at once, which bounds the memory; it changes no score."""
 _JUDGED = 2000
-"""Requests of the tail that calibrate and judge the network, at most."""
+"""Requests of the tail that calibrate and judge the network, at most; more where they have few candidates, up to
+`_JUDGED_ROWS` in all."""
+_JUDGED_ROWS = 100_000
 
 
 class _Ranker:
@@ -187,7 +189,8 @@ class _Ranker:
         size = len(samples.requests)
         first = size - int(size * self._config.tail)
         places = np.arange(first, size)
-        places = places[np.unique(np.linspace(0, max(len(places) - 1, 0), min(_JUDGED, len(places))).astype(np.int64))]
+        wanted = min(len(places), max(_JUDGED, _JUDGED_ROWS * size // max(len(label), 1)))
+        places = places[np.unique(np.linspace(0, max(len(places) - 1, 0), wanted).astype(np.int64))]
         one, other = places[::2], places[1::2]
         figures: dict[str, float] = {}
         self._reliability = []

@@ -17,6 +17,7 @@ def tensorflow(threads: int, within: int = 1) -> Any:
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # left out on some processors, which would round otherwise
     import tensorflow as tf
 
     try:

@@ -167,10 +167,11 @@ class _Trainer:
         report(self.epoch / config.epochs, f"{place}: {', '.join(told)}")
 
     def _keep(self, figures: list[float]) -> None:
-        """Keep the weights if the tail says they are the best so far: by order where it has lists to order, else by
-        log-loss.
+        """Keep the weights if the tail says they are the best so far: by ndcg where it has lists to order, else by AUC.
+
+        Not by log-loss, which calibration mends afterwards.
         """
-        judged = -figures[3] if np.isnan(figures[4]) else figures[4]
+        judged = figures[1] if np.isnan(figures[4]) else figures[4]
         if judged > self.best or np.isnan(judged):
             self.best, self.waited = judged, 0
             self.kept = self.network.get_weights()
