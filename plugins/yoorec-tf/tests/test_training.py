@@ -21,7 +21,17 @@ from yoorec.features.encoded import Side
 from .conftest import World, world
 
 CONFIG = WideDcnConfig(
-    dim=4, hidden=(8,), cross_rank=3, epochs=2, batch=16, learning_rate=0.02, tail=0.2, patience=9, dropout=0.1, l2=1e-5
+    loss="logistic",
+    dim=4,
+    hidden=(8,),
+    cross_rank=3,
+    epochs=2,
+    batch=16,
+    learning_rate=0.02,
+    tail=0.2,
+    patience=9,
+    dropout=0.1,
+    l2=1e-5,
 )
 GIVEN = world(requests=400, items=40, rows=8)
 

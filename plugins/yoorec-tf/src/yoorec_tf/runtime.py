@@ -8,11 +8,10 @@ from typing import Any
 __all__ = ["tensorflow"]
 
 
-def tensorflow(threads: int, within: int = 1) -> Any:
-    """TensorFlow on the processor.
+def tensorflow(threads: int) -> Any:
+    """TensorFlow on the processor, every operation on one thread, so that sums never depend on how many there are.
 
-    threads: operations at a time. within: threads of an operation, on whose number the order of its sums depends, and
-    so the last bits of all that is learned: never to be set by what the machine has. Neither counts once it is running.
+    threads: operations at a time, unless it is running already.
     """
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -21,7 +20,7 @@ def tensorflow(threads: int, within: int = 1) -> Any:
     import tensorflow as tf
 
     try:
-        tf.config.threading.set_intra_op_parallelism_threads(within)
+        tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
     except RuntimeError:  # its runtime has started
         pass

@@ -33,8 +33,6 @@ _JUDGED = 5000
 _LISTS = 0.01
 """Share of them that must have both a positive and a negative row to be judged by order."""
 _NDCG_AT = 10
-_WITHIN = 2
-"""Threads of an operation, on any machine, so that the same samples give the same bits everywhere."""
 _REPORT_STEPS = 20
 
 
@@ -89,7 +87,7 @@ class _Trainer:
         checkpoints: Path | None,
         events: Path | None,
     ) -> None:
-        self._tf = tf = tensorflow(threads, _WITHIN)
+        self._tf = tf = tensorflow(threads)
         from yoorec_tf.network import Network, adam
 
         self.config, self.shape, self.layout, self.item, self.seed = config, shape, layout, item, seed
