@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from yoorec.batch import CandidateBatch, RequestBatch
-from yoorec.features.columns import item_column, text_of
+from yoorec.features.columns import ItemNumbers, item_column, text_of
 from yoorec.features.config import FeatureKeys
 from yoorec.features.declared import Declared, declare
 from yoorec.features.encoder import Encoder
 from yoorec.features.learned import Learned
+from yoorec.features.lists import ItemCodes
 from yoorec.features.numbers import learned_edges
 from yoorec.features.readers import Around, RowNumbers, item_numbers, request_numbers
 
@@ -118,13 +119,11 @@ def _learned_names(features: Sequence[Declared], samples: RankSamples, around: A
         if table in ("history", "session"):
             plays = requests.history if table == "history" else requests.session
             weights = np.bincount(plays.item[plays.item >= 0], minlength=items)
-        if (each.form == "lists" and table == "item") or column.form == "lists":
-            lengths = np.diff(column.offsets)  # type: ignore[union-attr]
-            times = np.bincount(column.code, np.repeat(weights, lengths), len(column.values))  # type: ignore[union-attr]
-        else:
-            known = column.code >= 0  # type: ignore[union-attr]
-            times = np.bincount(column.code[known], weights[known], len(column.values))  # type: ignore[union-attr]
-        found[each.name] = sorted(np.array(column.values, object)[times >= least].tolist())  # type: ignore[union-attr]
+        if isinstance(column, ItemNumbers):
+            continue
+        codes = ItemCodes.of(column)
+        times = np.bincount(codes.code, np.repeat(weights, np.diff(codes.offsets)), codes.size)
+        found[each.name] = sorted(np.array(column.values, object)[times >= least].tolist())
     return found
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from yoorec.errors import DataError
+from yoorec.features.columns import text_of
 
 __all__ = ["Bins", "Codes", "Values", "codes_of_users", "distinct"]
 
@@ -41,7 +42,7 @@ class Values:
     @classmethod
     def among(cls, values: Iterable[Any]) -> Values:
         """All values there are, sorted as text, so that codes don't depend on the order of the rows."""
-        return cls(sorted({text for text in map(_text, values) if text is not None}))
+        return cls(sorted({text for text in map(text_of, values) if text is not None}))
 
     def __len__(self) -> int:
         return len(self.known)
@@ -49,7 +50,7 @@ class Values:
     def encode(self, values: Iterable[Any]) -> Int64:
         """int64, a code for each value; -1 where it is missing or not among the known ones."""
         code = self._code.get
-        return np.array([code(value if type(value) is str else _text(value), -1) for value in values], np.int64)
+        return np.array([code(text_of(value), -1) for value in values], np.int64)
 
 
 class Bins:
@@ -74,16 +75,6 @@ class Bins:
     def _bin(self, value: Any) -> int:
         number = _number(value)
         return -1 if number is None or number != number else bisect_right(self.edges, number)
-
-
-def _text(value: Any) -> str | None:
-    if value is None or value != value:
-        return None
-    if isinstance(value, bool | np.bool_):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
 
 
 def _number(value: Any) -> float | None:

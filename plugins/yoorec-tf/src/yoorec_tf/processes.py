@@ -40,7 +40,6 @@ __all__ = ["export_apart", "train_apart"]
 
 F32 = npt.NDArray[np.float32]
 
-
 _SAID = 4000
 """Characters of a failed process' last words that are passed on."""
 
