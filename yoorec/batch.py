@@ -269,7 +269,7 @@ class CandidateBatch:
     @property
     def lengths(self) -> Int64:
         """int64 [B]: candidates of each request."""
-        return np.diff(self.offsets)
+        return self.offsets[1:] - self.offsets[:-1]
 
     def check(self) -> None:
         """Raise ValueError where a dtype, shape, the order or the uniqueness of items is broken."""

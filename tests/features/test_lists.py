@@ -49,7 +49,7 @@ def test_gathered_codes_stand_newest_first(log: EventLog) -> None:
     found = item_column(log.catalogue, "tags")
     codes = ItemCodes.of(found)  # type: ignore[arg-type]
     names = sets(log, "tags")
-    offsets, code = gathered(codes, requests.history, 4)
+    offsets, code = gathered(codes.offsets, codes.code.astype(np.int64), requests.history, 4)
     for b in range(30):
         played = requests.history.item[requests.history.offsets[b] : requests.history.offsets[b + 1]][:4]
         expected = [name for i in played for name in names[i]]
@@ -59,7 +59,7 @@ def test_gathered_codes_stand_newest_first(log: EventLog) -> None:
 def test_plays_of_items_unknown_here_have_no_codes(log: EventLog) -> None:
     codes = ItemCodes.of(item_column(log.catalogue, "author"))  # type: ignore[arg-type]
     plays = Plays(np.array([0, 2]), np.array([-1, 10_000], np.int32), np.zeros(2, np.int64), np.ones(2, np.float32))
-    offsets, code = gathered(codes, plays, 9)
+    offsets, code = gathered(codes.offsets, codes.code.astype(np.int64), plays, 9)
     assert (offsets.tolist(), code.tolist()) == ([0, 0], [])
     share = np.empty(1, np.float32)
     shares(codes, plays, np.array([0, 1]), np.zeros(1, np.int32), share)

@@ -32,7 +32,8 @@ def test_codes_and_values_are_those_of_a_search_by_hand(columns: list[list[float
     edges = [np.array(sorted(each), np.float32) for each in columns]
     offsets = np.cumsum([0, *map(len, edges)]).astype(np.int64)
     number = np.repeat(np.array(numbers, np.float32)[None], len(edges), axis=0)
-    code, value = Ranges(np.concatenate(edges), offsets).read(number)
+    code = np.empty(number.shape, np.int64)
+    value = Ranges(np.concatenate(edges), offsets).read(number, code)
     for row in range(len(numbers)):
         for v, own in enumerate(edges):
             expected, placed = by_hand(own.tolist(), float(number[v, row]))

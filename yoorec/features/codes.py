@@ -16,7 +16,18 @@ import numpy.typing as npt
 from yoorec.features.columns import text_of
 from yoorec.ragged import compiled
 
-__all__ = ["MISSING", "UNKNOWN", "Codes", "Crosses", "Hashed", "Known", "hashed_text", "placed", "salt_of"]
+__all__ = [
+    "MISSING",
+    "UNKNOWN",
+    "Codes",
+    "Crosses",
+    "Hashed",
+    "Known",
+    "hashed_text",
+    "placed",
+    "placed_lists",
+    "salt_of",
+]
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
@@ -86,18 +97,39 @@ def _mixed(value: np.uint64) -> np.uint64:
 
 
 @compiled
+def _place(code: np.int64, base: np.int64, salt: np.int64, table: int) -> np.int64:
+    if table:
+        mixed = _mixed(np.uint64(code) ^ _mixed(np.uint64(salt)))
+        return base + np.int64(mixed % np.uint64(table))
+    return base + np.int64(2) + code
+
+
+@compiled
 def _placed(code: I64, shown: I64, crossed: I64, base: I64, salt: I64, table: int) -> I32:
     rows, own, width = code.shape[1], len(shown), len(base)
     found = np.empty((rows, width), np.int32)
     for row in range(rows):
         for f in range(width):
             each = code[shown[f], row] if f < own else crossed[f - own, row]
-            if table:
-                mixed = _mixed(np.uint64(each) ^ _mixed(np.uint64(salt[f])))
-                found[row, f] = base[f] + np.int64(mixed % np.uint64(table))
-            else:
-                found[row, f] = base[f] + np.int64(2) + each
+            found[row, f] = _place(each, base[f], salt[f], table)
     return found
+
+
+@compiled
+def _placed_lists(starts: I64, code: I64, base: I64, salt: I64, table: int) -> tuple[I64, I32]:
+    lists, rows = starts.shape[0], starts.shape[1] - 1
+    offsets = np.zeros(rows * lists + 1, np.int64)
+    found = np.empty(len(code), np.int32)
+    count = 0
+    for row in range(rows):
+        first = np.int64(0)
+        for m in range(lists):
+            for at in range(first + starts[m, row], first + starts[m, row + 1]):
+                found[count] = _place(code[at], base[m], salt[m], table)
+                count += 1
+            offsets[row * lists + m + 1] = count
+            first += starts[m, rows]
+    return offsets, found
 
 
 def placed(code: I64, shown: I64, crossed: I64, base: I64, salt: I64, table: int) -> I32:
@@ -107,6 +139,15 @@ def placed(code: I64, shown: I64, crossed: I64, base: I64, salt: I64, table: int
     from base on, missing ones too.
     """
     return _placed(code, shown, crossed, base, salt, table)
+
+
+def placed_lists(lists: Sequence[tuple[I64, I64]], base: I64, salt: I64, table: int) -> tuple[I64, I32]:
+    """Offsets int64 [R * M + 1] and places int32: of R rows' M lists, those of a row side by side.
+
+    lists: of each feature, offsets int64 [R + 1] and codes. base, salt, table: as for `placed`.
+    """
+    starts = np.array([start for start, _ in lists])
+    return _placed_lists(starts, np.concatenate([codes for _, codes in lists]), base, salt, table)
 
 
 class Crosses(NamedTuple):
@@ -132,6 +173,8 @@ class Crosses(NamedTuple):
         request, item, row: int64 codes of [., B], [., I] and [., N]. seek: False gives keys before they are looked up.
         """
         found = np.empty((len(chosen), len(owner)), np.int64)
+        if not len(chosen):
+            return found
         look = seek and not self.hashed
         _cross(self.side, self.column, self.keys, self.offsets, chosen, request, item, row, owner, index, look, found)
         return found

@@ -50,6 +50,8 @@ class Encoder:
             name: _filled(self._codes[name], each) for each in learned.features if (name := each.name) in self._codes
         }
         self._ranges = {side: self._ranges_of(places.numbers[side]) for side in PARTS}
+        self._defaults = {side: _defaults(places.numbers[side]) for side in PARTS}
+        self._values = {side: _values(places.numbers[side]) for side in PARTS}
         catalogue = around.catalogue
         self._request_names = [
             self._made(each, request_names, _no_codes, catalogue) for each in places.names["request"]
@@ -115,61 +117,61 @@ class Encoder:
     def _items(self, around: Around) -> tuple[I64, Side]:
         """Codes int64 [C, I] of all items, and their side, made once."""
         catalogue, items = around.catalogue, len(around.catalogue.items)
-        columns = [
-            np.full(items, MISSING, np.int64)
-            if each.name in self._absent
-            else self._with_default(each, item_codes(each, self._codes[each.name], catalogue))
-            for each in self._places.names["item"]
-        ]
-        numbers = [
-            np.full(items, np.nan, np.float32) if each.name in self._absent else item_numbers(each, catalogue)
-            for each in self._places.numbers["item"]
-        ]
+        code = self._unfilled("item", items)
+        for place, each in enumerate(self._places.names["item"]):
+            code[place] = MISSING
+            if each.name not in self._absent:
+                code[place] = self._with_default(each, item_codes(each, self._codes[each.name], catalogue))
+        number = np.full((len(self._places.numbers["item"]), items), np.nan, np.float32)
+        for place, each in enumerate(self._places.numbers["item"]):
+            if each.name not in self._absent:
+                number[place] = item_numbers(each, catalogue)
         lists = [
             (np.zeros(items + 1, np.int64), _NONE.ravel())
             if each.name in self._absent
             else item_lists(each, self._codes[each.name], catalogue)
             for each in self._places.lists["item"]
         ]
-        cut, value = self._cut("item", _stacked(numbers, items, np.float32))
-        code = np.concatenate((_stacked(columns, items, np.int64), cut))
+        value = self._cut("item", number, code)
         one = np.arange(items, dtype=np.int32)
         return code, self._side("item", code, _NONE, code, _NONE, one, one, value, lists)
 
     def _of_requests(self, requests: RequestBatch) -> tuple[I64, F32]:
         """Codes int64 [C, B] and values float32 [B, V] of requests."""
-        names = zip(self._places.names["request"], self._request_names, strict=True)
-        columns = [self._with_default(each, read(requests)) for each, read in names]
-        numbers = _stacked([read(requests) for read in self._request_numbers], len(requests), np.float32)
-        code, value = self._cut("request", numbers)
-        return np.concatenate((_stacked(columns, len(requests), np.int64), code)), value
+        code = self._unfilled("request", len(requests))
+        for place, (each, read) in enumerate(zip(self._places.names["request"], self._request_names, strict=True)):
+            code[place] = self._with_default(each, read(requests))
+        number = np.empty((len(self._request_numbers), len(requests)), np.float32)
+        for place, column in enumerate(self._request_numbers):
+            number[place] = column(requests)
+        return code, self._cut("request", number, code)
 
     def _of_rows(
         self, requests: RequestBatch, candidates: CandidateBatch, owner: I32, position: I32 | None
     ) -> tuple[I64, F32]:
         """Codes int64 [C, N] and values float32 [N, V] of candidates."""
-        columns = []
-        for each in self._places.names["row"]:
-            column = np.zeros(len(owner), np.int64)
+        code = self._unfilled("row", len(owner))
+        for place, each in enumerate(self._places.names["row"]):
+            code[place] = 0
             if each.of.table == "trigger":
                 if each.of.trigger in candidates.sources and candidates.source_rank is not None:
-                    column[:] = candidates.source_rank[:, candidates.sources.index(each.of.trigger)] >= 0
+                    code[place] = candidates.source_rank[:, candidates.sources.index(each.of.trigger)] >= 0
             elif position is not None:
-                column[:] = np.where(position < 0, MISSING, np.minimum(position, HIGHEST_POSITION))
-            columns.append(column)
-        code, value = self._cut("row", self._row_numbers.read(requests, candidates, owner))
-        return np.concatenate((_stacked(columns, len(owner), np.int64), code)), value
+                code[place] = np.where(position < 0, MISSING, np.minimum(position, HIGHEST_POSITION))
+        return code, self._cut("row", self._row_numbers.read(requests, candidates, owner), code)
 
-    def _cut(self, side: Part, number: F32) -> tuple[I64, F32]:
-        """Codes int64 [V, R] of a side's numbers float32 [V, R], and values float32 of those that are shown, by row."""
-        features = self._places.numbers[side]
-        for place, each in enumerate(features):
-            if each.feature.default is not None:
-                column = number[place]
-                column[np.isnan(column)] = each.feature.default
-        code, value = self._ranges[side].read(number)
-        shown = [place for place, each in enumerate(features) if not each.hidden]
-        return code, value if len(shown) == len(features) else np.ascontiguousarray(value[:, shown])
+    def _unfilled(self, side: Part, rows: int) -> I64:
+        """int64 [C, rows], for the codes of a side's names and, behind them, of its numbers."""
+        return np.empty((len(self._places.names[side]) + len(self._places.numbers[side]), rows), np.int64)
+
+    def _cut(self, side: Part, number: F32, code: I64) -> F32:
+        """Fill a side's codes int64 [C, R] by numbers float32 [V, R]; values float32 of those shown, by row."""
+        for place, default in self._defaults[side]:
+            column = number[place]
+            column[np.isnan(column)] = default
+        value = self._ranges[side].read(number, code[len(code) - len(number) :])
+        shown = self._values[side]
+        return value if len(shown) == len(number) else np.ascontiguousarray(value[:, shown])
 
     def _side(
         self,
@@ -190,9 +192,7 @@ class Encoder:
         """
         crosses = self._places.crosses[side]
         crossed = self._places.crossing.codes(crosses, request, item, row, owner, index)
-        offsets, taken = _interleaved([start for start, _ in lists], code.shape[1])
-        flat = self._places.of_lists(side, [codes for _, codes in lists])
-        many = np.concatenate([np.empty(0, np.int32), *flat])[taken]
+        offsets, many = self._places.of_lists(side, lists)
         return Side(self._places.of_codes(side, code, crossed), value, offsets, many)
 
     def _made(
@@ -221,29 +221,15 @@ def _owner(candidates: CandidateBatch) -> I32:
     return np.repeat(np.arange(len(candidates), dtype=np.int32), candidates.lengths)
 
 
-def _stacked(columns: Sequence[npt.NDArray[Any]], rows: int, dtype: Any) -> npt.NDArray[Any]:
-    """[C, rows] of C columns."""
-    found = np.empty((len(columns), rows), dtype)
-    for place, column in enumerate(columns):
-        found[place] = column
-    return found
+def _defaults(features: Sequence[Declared]) -> list[tuple[int, Any]]:
+    """What stands for a missing number, by place."""
+    given = [(place, each.feature.default) for place, each in enumerate(features)]
+    return [(place, default) for place, default in given if default is not None]
 
 
-def _interleaved(starts: Sequence[I64], rows: int) -> tuple[I64, I64]:
-    """Offsets int64 [R * M + 1] of M lists a row, and int64 [K], which of the lists' joined values goes where.
-
-    starts: of each list feature, int64 [R + 1].
-    """
-    if len(starts) == 1:
-        return starts[0], np.arange(starts[0][-1])
-    if not starts:
-        return np.zeros(1, np.int64), np.empty(0, np.int64)
-    first = np.cumsum([0, *(int(each[-1]) for each in starts)])
-    begin = np.stack([each[:-1] + before for each, before in zip(starts, first, strict=False)], axis=1).ravel()
-    length = np.stack([np.diff(each) for each in starts], axis=1).ravel()
-    offsets = np.zeros(rows * len(starts) + 1, np.int64)
-    np.cumsum(length, out=offsets[1:])
-    return offsets, np.arange(offsets[-1]) - np.repeat(offsets[:-1] - begin, length)
+def _values(features: Sequence[Declared]) -> list[int]:
+    """Which numbers are features themselves; others are only crossed."""
+    return [place for place, each in enumerate(features) if not each.hidden]
 
 
 def _no_codes(requests: RequestBatch) -> I64:

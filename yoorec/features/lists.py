@@ -38,27 +38,29 @@ class ItemCodes(NamedTuple):
         return cls(offsets.astype(np.int64), column.code[known].astype(np.int32), len(column.values))
 
 
-def gathered(codes: ItemCodes, plays: Plays, last: int) -> tuple[I64, I32]:
-    """Offsets int64 [B + 1] and codes int32: those of each request's latest plays, newest first, repeats kept."""
-    lengths = np.minimum(np.diff(plays.offsets), last)
-    return _gathered(codes.offsets, codes.code, plays.offsets[:-1], lengths, plays.item)
+def gathered(offsets: I64, code: I64, plays: Plays, last: int) -> tuple[I64, I64]:
+    """Offsets int64 [B + 1] and codes int64: those of each request's latest plays, newest first, repeats kept.
+
+    offsets: int64 [I + 1]. code: int64 [K], item i has ``code[offsets[i]:offsets[i + 1]]``.
+    """
+    return _gathered(offsets, code, plays.offsets, plays.item, last)
 
 
 @compiled
-def _gathered(code_offsets: I64, code: I32, start: I64, length: I64, item: I32) -> tuple[I64, I32]:
-    size = len(start)
+def _gathered(code_offsets: I64, code: I64, start: I64, item: I32, last: int) -> tuple[I64, I64]:
+    size = len(start) - 1
     items = len(code_offsets) - 1
     offsets = np.zeros(size + 1, np.int64)
     for b in range(size):
         count = 0
-        for place in range(start[b], start[b] + length[b]):
+        for place in range(start[b], min(start[b + 1], start[b] + last)):
             if 0 <= item[place] < items:
                 count += code_offsets[item[place] + 1] - code_offsets[item[place]]
         offsets[b + 1] = offsets[b] + count
-    found = np.empty(offsets[size], np.int32)
+    found = np.empty(offsets[size], np.int64)
     for b in range(size):
         count = offsets[b]
-        for place in range(start[b], start[b] + length[b]):
+        for place in range(start[b], min(start[b + 1], start[b] + last)):
             if 0 <= item[place] < items:
                 for at in range(code_offsets[item[place]], code_offsets[item[place] + 1]):
                     found[count] = code[at]

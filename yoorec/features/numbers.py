@@ -43,13 +43,12 @@ class Ranges(NamedTuple):
     edges: F32
     offsets: I64
 
-    def read(self, number: F32) -> tuple[I64, F32]:
-        """Codes int64 [V, R] of numbers float32 [V, R], MISSING for NaN, and values float32 [R, V], 0 there."""
+    def read(self, number: F32, code: I64) -> F32:
+        """Fill codes int64 [V, R] of numbers float32 [V, R], MISSING for NaN; values float32 [R, V], 0 there."""
         features, rows = number.shape
-        code = np.empty((features, rows), np.int64)
         value = np.empty((rows, features), np.float32)
-        _read(self.edges, self.offsets, np.ascontiguousarray(number), code, value)
-        return code, value
+        _read(self.edges, self.offsets, number, code, value)
+        return value
 
 
 @compiled

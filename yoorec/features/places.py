@@ -8,7 +8,7 @@ from typing import get_args
 import numpy as np
 import numpy.typing as npt
 
-from yoorec.features.codes import Crosses, placed, salt_of
+from yoorec.features.codes import Crosses, placed, placed_lists, salt_of
 from yoorec.features.declared import Declared, Part
 from yoorec.features.encoded import Columns, Layout
 from yoorec.features.learned import Learned
@@ -21,7 +21,6 @@ I64 = npt.NDArray[np.int64]
 PARTS: tuple[Part, ...] = get_args(Part)
 HIGHEST_POSITION = 99
 """Positions from there on are one."""
-_FIRST = np.zeros(1, np.int64)
 
 
 class Places:
@@ -72,14 +71,11 @@ class Places:
         """int32 [R, S]: places of those of a side's codes int64 [C, R] that are shown, and then of its crosses'."""
         return placed(code, self.shown[side], crossed, *self._single[side], self._table if self._hashed else 0)
 
-    def of_lists(self, side: Part, codes: Sequence[I64]) -> list[I32]:
-        """int32 of each list feature's codes."""
-        bases, salts = self._listed[side]
-        table = self._table if self._hashed else 0
-        return [
-            placed(each[None], _FIRST, each[None], bases[m : m + 1], salts[m : m + 1], table)[:, 0]
-            for m, each in enumerate(codes)
-        ]
+    def of_lists(self, side: Part, lists: Sequence[tuple[I64, I64]]) -> tuple[I64, I32]:
+        """Offsets int64 [R * M + 1] and places int32 of a side's M lists, given as offsets int64 [R + 1] and codes."""
+        if not lists:
+            return np.zeros(1, np.int64), np.empty(0, np.int32)
+        return placed_lists(lists, *self._listed[side], self._table if self._hashed else 0)
 
     def _crossed(self, learned: Learned) -> tuple[dict[str, I64], Crosses]:
         """Which crosses belong to which side, and where their parts' codes stand."""

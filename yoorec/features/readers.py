@@ -112,18 +112,26 @@ def request_numbers(feature: Declared, catalogue: Catalogue) -> Callable[[Reques
         return column
     if word == "gap":
         return _gap
-    return lambda requests: np.diff(getattr(requests, word).offsets).astype(np.float32)
+
+    def length(requests: RequestBatch) -> F32:
+        offsets: I64 = getattr(requests, word).offsets
+        return (offsets[1:] - offsets[:-1]).astype(np.float32)
+
+    return length
 
 
 def _gap(requests: RequestBatch) -> F32:
     """Seconds since the newest play."""
-    history = requests.history
-    held = np.diff(history.offsets) > 0
-    found = np.full(len(requests), np.nan, np.float32)
-    newest = history.time[history.offsets[:-1][held]]
-    since = (requests.time[held] - newest) / 1000.0
-    # Plays from before the log began have no time, and stand before every other.
-    found[held] = np.where(newest > 0, since, np.nan)
+    return _since(requests.history.offsets, requests.history.time, requests.time)
+
+
+@compiled
+def _since(offsets: I64, played: I64, now: I64) -> F32:
+    found = np.full(len(now), np.nan, np.float32)
+    for b in range(len(now)):
+        # Plays from before the log began have no time, and stand before every other.
+        if offsets[b] < offsets[b + 1] and played[offsets[b]] > 0:
+            found[b] = (now[b] - played[offsets[b]]) / 1000.0
     return found
 
 
@@ -143,12 +151,10 @@ def request_lists(feature: Declared, codes: Codes, catalogue: Catalogue) -> Call
 
         return column
     offsets, code = item_lists(feature, codes, catalogue)
-    places = ItemCodes(offsets, np.arange(len(code), dtype=np.int32), len(code))
 
     def plays(requests: RequestBatch) -> tuple[I64, I64]:
         found: Plays = getattr(requests, table)
-        start, place = gathered(places, found, last)
-        return start, code[place]
+        return gathered(offsets, code, found, last)
 
     return plays
 
@@ -221,27 +227,41 @@ class RowNumbers:
         if score is None or rank is None or not self._sources:
             return
         column_of = {name: column for column, name in enumerate(candidates.sources)}
-        share = None
-        for place, trigger, word in self._sources:
-            column = column_of.get(trigger)
-            if column is None:
-                continue
-            if word == "score":
-                found[place] = score[:, column]
-            elif word == "rank":
-                given = rank[:, column].astype(np.float32)
-                given[given < 0] = np.nan
-                found[place] = given
+        chosen = np.array([(place, column_of.get(name, -1), _WORDS[word]) for place, name, word in self._sources])
+        wanted = any(word == "share" for _, _, word in self._sources)
+        share = normalised_rows(candidates.offsets, score, rank, False) if wanted else score
+        _said(chosen, score, rank, share, found)
+
+
+_WORDS = {"score": 0, "rank": 1, "share": 2}
+
+
+@compiled
+def _said(chosen: I64, score: F32, rank: I32, share: F32, found: F32) -> None:
+    """Fill rows of float32 [V, N]. chosen: int64 [F, 3], which row, which trigger's column, which of `_WORDS`."""
+    for f in range(len(chosen)):
+        place, column, word = chosen[f]
+        if column < 0:
+            continue
+        for row in range(len(score)):
+            if word == 0:
+                found[place, row] = score[row, column]
+            elif word == 2:
+                found[place, row] = share[row, column]
+            elif rank[row, column] >= 0:
+                found[place, row] = rank[row, column]
             else:
-                if share is None:
-                    share = normalised_rows(candidates.offsets, score, rank, False)
-                found[place] = share[:, column]
+                found[place, row] = np.nan
 
 
+@compiled
 def _places(offsets: I64) -> F32:
     """float32 [N]: each row's place in its request, 0 the first."""
-    lengths = np.diff(offsets)
-    return (np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)).astype(np.float32)
+    found = np.empty(offsets[-1], np.float32)
+    for b in range(len(offsets) - 1):
+        for row in range(offsets[b], offsets[b + 1]):
+            found[row] = row - offsets[b]
+    return found
 
 
 @compiled
