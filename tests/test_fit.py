@@ -4,6 +4,8 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -357,6 +359,78 @@ def test_failing_fit_leaves_the_current_release(small_scene: Callable[..., Any])
     with pytest.raises(MemoryError):
         fit(broken.scenario, broken.plugins, broken.dataset)
     assert Store(made.scenario.store).current("small") == replace(current, steps=())
+
+
+def apart(scenario: Any, name: str) -> Any:
+    """The scenario with one trigger fitted apart."""
+    parts = (
+        replace(part, spec=replace(part.spec, apart=True)) if part.name == name else part for part in scenario.triggers
+    )
+    return replace(scenario, triggers=tuple(parts), fit=replace(scenario.fit, threads=2))
+
+
+def test_fits_apart_go_on_beside_the_others_and_change_nothing(small_scene: Callable[..., Any], tmp_path: Path) -> None:
+    met, done = threading.Barrier(3), threading.Event()
+
+    class Meeting(Counts):
+        def fit(self, log: EventLog, context: FitContext) -> None:
+            super().fit(log, context)
+            if not done.is_set():
+                met.wait(60)
+                done.set()
+
+    one, two = type("One", (Meeting,), {}), type("Two", (Meeting,), {})
+    made = small_scene({"two": two, "one": one}, ranker="blend")
+    # `one` is fitted at the first cut, and nothing is ready before `two` is at both.
+    release = fit(apart(made.scenario, "two"), made.plugins, made.dataset)
+    slots = [step.slot for step in release.steps]
+    assert slots == ["catalogue", "profile", "triggers.one", "triggers.two", "ranker", "triggers.one", "triggers.two"]
+
+
+def test_fits_apart_make_the_same_files(small_scene: Callable[..., Any], tmp_path: Path) -> None:
+    made = small_scene({"one": Counts, "two": type("Two", (Counts,), {})}, ranker="blend")
+    first = fit(made.scenario, made.plugins, made.dataset)
+    other = replace(apart(made.scenario, "two"), store=tmp_path / "other")
+    second = fit(other, made.plugins, made.dataset)
+    for name, slot in first.slots.items():
+        one = Store(made.scenario.store).open(slot, name).manifest
+        two = Store(other.store).open(second.slots[name], name).manifest
+        assert one.files == two.files, name
+
+
+def test_a_failure_elsewhere_ends_a_fit_apart(small_scene: Callable[..., Any]) -> None:
+    started, ended = threading.Event(), threading.Event()
+
+    class Long(Counts):
+        def fit(self, log: EventLog, context: FitContext) -> None:
+            started.set()
+            try:
+                for turn in range(6000):
+                    context.progress(turn / 6000)
+                    time.sleep(0.01)
+            finally:
+                ended.set()
+
+    class Broken(Counts):
+        def fit(self, log: EventLog, context: FitContext) -> None:
+            assert started.wait(60)
+            raise ValueError("no use")
+
+    made = small_scene({"long": Long, "broken": Broken})
+    with pytest.raises(ValueError, match="no use"):
+        fit(apart(made.scenario, "long"), made.plugins, made.dataset)
+    assert ended.is_set()
+
+
+def test_a_failing_fit_apart_names_its_slot(small_scene: Callable[..., Any]) -> None:
+    class Broken(Counts):
+        def fit(self, log: EventLog, context: FitContext) -> None:
+            raise ValueError("no use")
+
+    made = small_scene({"counts": Counts, "broken": Broken})
+    with pytest.raises(ValueError, match="no use") as caught:
+        fit(apart(made.scenario, "broken"), made.plugins, made.dataset)
+    assert caught.value.__notes__ == ["while fitting triggers.broken (trigger-broken)"]
 
 
 def test_what_a_trigger_notes_stands_in_its_manifest_and_in_the_step(small_scene: Callable[..., Any]) -> None:

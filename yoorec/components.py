@@ -59,6 +59,8 @@ class ComponentSpec:
     target:     "package.module:Class", imported only when a scenario uses the component.
     summary:    one line for `yoorec plugins` and the generated tables.
     learns:     "events" (fitted per cut), "items" (fitted once, blind to events), "nothing" (never fitted).
+    apart:      a trigger's fit mostly waits on processes of its own, and reports progress while it does: it is started
+                first, on a thread of its own, and the other fits go on beside it.
     """
 
     kind: Kind
@@ -67,6 +69,7 @@ class ComponentSpec:
     target: str
     summary: str = ""
     learns: Literal["events", "items", "nothing"] = "events"
+    apart: bool = False
 
     def load(self) -> Any:
         """Import the target. Raises PluginError naming what could not be imported."""

@@ -9,18 +9,21 @@
 3. Triggers learn again from events before `replay_cut`; these, and the ranker, are what replay and the server use.
 
 A trigger that learns from items alone is fitted once. One whose config names other triggers is fitted after them, and
-sees them fitted at the same cut.
+sees them fitted at the same cut. Triggers that are fitted apart are started first, at both cuts; the others' fits go on
+beside them.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -85,6 +88,20 @@ class _Loaded(Mapping[str, Any]):
         return len(self._artifacts)
 
 
+class _EndedError(Exception):
+    """Ends a fit apart whose result nobody waits for any more."""
+
+
+class _Task(NamedTuple):
+    """One artifact to find or make."""
+
+    slot: str
+    inputs: Mapping[str, Any]
+    cut: int | None
+    write: Callable[[Path, FitContext], None]
+    upstream: Mapping[str, Any] = {}
+
+
 class _Fitter:
     """One run of the plan."""
 
@@ -110,6 +127,10 @@ class _Fitter:
         self._counters: Artifact | None = None
         self._fitted: dict[tuple[str, int], Artifact] = {}
         self._steps_ahead = 2 + len(scenario.triggers) * 2 + 1
+        self._pool: ThreadPoolExecutor | None = None
+        self._apart: dict[tuple[str, int], Future[tuple[Artifact, Step]]] = {}
+        self._awaited: tuple[str, int] | None = None
+        self._ended = threading.Event()
 
     def engine(self) -> Engine:
         """Where kernels run. Made when something must be fitted: what is in the store needs no cluster."""
@@ -122,7 +143,10 @@ class _Fitter:
         return self._engine
 
     def close(self) -> None:
-        """Let go of the engine."""
+        """Let go of the engine, and end what is still fitted apart."""
+        self._ended.set()
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
         if self._engine is not None:
             self._engine.close()
 
@@ -132,9 +156,25 @@ class _Fitter:
         inputs: Mapping[str, Any],
         cut: int | None,
         write: Callable[[Path, FitContext], None],
-        upstream: Mapping[str, Any] | None = None,
     ) -> Artifact:
         """The artifact of these inputs: found in the store and verified, or made by `write`, with the fit's notes."""
+        return self._take(*self._make(_Task(slot, inputs, cut, write), self._within))
+
+    def _take(self, artifact: Artifact, step: Step) -> Artifact:
+        """Note what was done."""
+        if step.fitted:
+            self.plugins.observe("yoorec_artifact_published", manifest=artifact.manifest)
+        self.steps.append(step)
+        self.progress(len(self.steps) / self._steps_ahead, step.slot)
+        return artifact
+
+    def _within(self, share: float, note: str = "") -> None:
+        """Report progress of the step at hand."""
+        self.progress((len(self.steps) + min(max(share, 0.0), 1.0)) / self._steps_ahead, note)
+
+    def _make(self, task: _Task, report: Progress) -> tuple[Artifact, Step]:
+        """Find or make an artifact; on any thread."""
+        slot, inputs = task.slot, task.inputs
         fingerprint = digest(inputs)
         component = str(inputs["component"])
         found = self.store.find(component, fingerprint)
@@ -147,10 +187,9 @@ class _Fitter:
                 found = None
         fitted = found is None
         if found is None:
-            done = len(self.steps) / self._steps_ahead
 
             def within(share: float, note: str = "") -> None:
-                self.progress(done + min(max(share, 0.0), 1.0) / self._steps_ahead, f"{slot} {note}".strip())
+                report(share, f"{slot} {note}".strip())
 
             within(0.0)
             notes: dict[str, float | int | str] = {}
@@ -161,11 +200,11 @@ class _Fitter:
                 notes.__setitem__,
                 self.engine(),
                 self.store.cache(component),
-                upstream or {},
+                task.upstream,
             )
 
             def write_noting(folder: Path) -> Mapping[str, Any]:
-                write(folder, context)
+                task.write(folder, context)
                 return notes
 
             try:
@@ -173,7 +212,7 @@ class _Fitter:
                     slot=slot,
                     component=component,
                     fingerprint=fingerprint,
-                    cut=cut,
+                    cut=task.cut,
                     inputs=inputs,
                     write=write_noting,
                     clock=self.clock,
@@ -181,11 +220,8 @@ class _Fitter:
             except Exception as error:
                 error.add_note(f"while fitting {slot} ({component})")
                 raise
-            self.plugins.observe("yoorec_artifact_published", manifest=found.manifest)
         manifest = found.manifest
-        self.steps.append(Step(slot, fitted, manifest.seconds if fitted else 0.0, manifest.bytes, manifest.notes))
-        self.progress(len(self.steps) / self._steps_ahead, slot)
-        return found
+        return found, Step(slot, fitted, manifest.seconds if fitted else 0.0, manifest.bytes, manifest.notes)
 
     def catalogue(self, **grown: str) -> Artifact:
         catalogue = self.dataset.log.catalogue
@@ -204,14 +240,52 @@ class _Fitter:
         inputs = {**component_inputs(part, self.scenario.seed), "data": self.dataset.fingerprint}
         return self.ensure("profile", inputs, None, lambda folder, _: store.build(self.dataset.log, folder))
 
+    def triggers(self, cut: int) -> dict[str, Artifact]:
+        """All triggers' artifacts at a cut, by name; those that are fitted apart are waited for last."""
+        for part in sorted(self.scenario.triggers, key=lambda part: (part.name, cut) in self._apart):
+            self.trigger(part, cut)
+        return {part.name: self.trigger(part, cut) for part in self.scenario.triggers}
+
     def trigger(self, part: TriggerPart, cut: int) -> Artifact:
         """The trigger's artifact at a cut, after those of the triggers it names."""
         key = (part.name, cut)
         if key not in self._fitted:
-            self._fitted[key] = self._trigger(part, cut)
+            if key in self._apart:
+                self._awaited = key
+                made = self._apart.pop(key).result()
+            else:
+                made = self._make(self._task(part, cut), self._within)
+            self._fitted[key] = self._take(*made)
         return self._fitted[key]
 
-    def _trigger(self, part: TriggerPart, cut: int) -> Artifact:
+    def _start_apart(self, cuts: Sequence[int]) -> None:
+        """Start the fits that mostly wait on processes of their own, as many at once as there are threads."""
+        parts = [
+            part for part in self.scenario.triggers if part.spec.apart and not references_of(part.config, "trigger")
+        ]
+        if not parts:
+            return
+        self.engine()
+        self._pool = ThreadPoolExecutor(self.threads, "yoorec-fit")
+        for cut in cuts:
+            for part in parts:
+                if part.spec.learns != "events" and cut != cuts[0]:
+                    continue
+                key = (part.name, cut)
+                self._apart[key] = self._pool.submit(self._make, self._task(part, cut), self._report_of(key))
+
+    def _report_of(self, key: tuple[str, int]) -> Progress:
+        """Progress of a fit apart: shown once the others wait for it."""
+
+        def report(share: float, note: str = "") -> None:
+            if self._ended.is_set():
+                raise _EndedError
+            if self._awaited == key:
+                self._within(share, note)
+
+        return report
+
+    def _task(self, part: TriggerPart, cut: int) -> _Task:
         catalogue = self.dataset.log.catalogue
         below = {name: self.trigger(self._part(name), cut) for name in references_of(part.config, "trigger")}
         learns_events = part.spec.learns == "events"
@@ -228,7 +302,7 @@ class _Fitter:
             trigger.fit(self.dataset.log.before(cut if learns_events else _START), context)
             trigger.save(folder)
 
-        return self.ensure(
+        return _Task(
             f"triggers.{part.name}",
             inputs,
             cut if learns_events else max(fences, default=None),
@@ -252,6 +326,12 @@ class _Fitter:
         )
         return self._counters
 
+    def _trigger_cuts(self) -> list[int]:
+        """The cuts that triggers learn at, first come first needed."""
+        part = self.scenario.ranker
+        early = part is not None and build_part(part, self.dataset.log.catalogue).needs_fit()
+        return [self.cuts.rank_cut, self.cuts.replay_cut] if early else [self.cuts.replay_cut]
+
     def ranker(self, profile: Artifact) -> tuple[Artifact, Mapping[str, Artifact]] | None:
         """The ranker's artifact, and the triggers' at the rank cut that made its samples."""
         part = self.scenario.ranker
@@ -268,7 +348,7 @@ class _Fitter:
                 ranker.save(folder)
 
             return self.ensure("ranker", inputs, None, write_given), {}
-        early = {trigger.name: self.trigger(trigger, self.cuts.rank_cut) for trigger in self.scenario.triggers}
+        early = self.triggers(self.cuts.rank_cut)
         inputs |= {
             "data": self.dataset.fingerprint,
             "cuts": [self.cuts.rank_cut, self.cuts.replay_cut],
@@ -330,9 +410,10 @@ class _Fitter:
         slots: dict[str, Slot] = {"catalogue": self.catalogue().slot}
         profile = self.profile()
         slots["profile"] = profile.slot
+        self._start_apart(self._trigger_cuts())
         ranker = self.ranker(profile)
-        for part in self.scenario.triggers:
-            slots[f"triggers.{part.name}"] = self.trigger(part, self.cuts.replay_cut).slot
+        for name, artifact in self.triggers(self.cuts.replay_cut).items():
+            slots[f"triggers.{name}"] = artifact.slot
         if ranker is not None:
             slots["ranker"] = ranker[0].slot
             if self._counters is not None:

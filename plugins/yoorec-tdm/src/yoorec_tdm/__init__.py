@@ -21,6 +21,7 @@ def yoorec_components() -> Iterable[ComponentSpec]:
             TdmConfig,
             "yoorec_tdm.model:Tdm",
             "tree-based deep match: a deep model of request and node searches a tree of all items",
+            apart=True,
         )
     ]
 
