@@ -101,6 +101,26 @@ def test_top_of_dense_is_a_sort_cut_at_the_limit(scores, limit):
     assert same(list(zip(out_item[:count].tolist(), out_score[:count].tolist(), strict=True)), wanted)
 
 
+@pytest.mark.parametrize("limit", [1, 7, 100, 4999, 5000, 6000])
+@pytest.mark.parametrize("kind", ["drawn", "rising", "falling", "equal", "few"])
+def test_top_of_dense_selects_among_many(kind: str, limit: int) -> None:
+    rng = np.random.default_rng(3)
+    total = np.arange(5000, dtype=np.float32)
+    if kind == "falling":
+        total = total[::-1].copy()
+    elif kind != "rising":
+        total = {"drawn": rng.normal(size=5000), "equal": np.ones(5000), "few": rng.integers(0, 3, 5000)}[kind].astype(
+            np.float32
+        )
+    touched = rng.permutation(5000).astype(np.int32)
+    out_item, out_score = np.empty(5000, np.int32), np.empty(5000, np.float32)
+    count = top_of_dense(touched, 5000, total, limit, np.empty(5000, np.uint64), out_item, out_score)
+    expected = np.lexsort((np.arange(5000), -total))[:limit]
+    assert count == len(expected)
+    np.testing.assert_array_equal(out_item[:count], expected)
+    np.testing.assert_array_equal(out_score[:count], total[expected])
+
+
 def test_take_rows_takes_every_column():
     batch = CandidateBatch(
         np.array([0, 2, 3]),
