@@ -248,3 +248,12 @@ def _with_path() -> dict[str, str]:
     import sys
 
     return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+def test_kernels_are_the_same_whatever_else_the_process_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    from yoorec_tdm.processes import _environment
+
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    alone = _environment([], 0)
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")  # as an image trigger does before it imports TensorFlow
+    assert _environment([], 0) == alone

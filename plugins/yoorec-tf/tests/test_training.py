@@ -271,3 +271,12 @@ def test_each_objective_learns_its_own_label() -> None:
 def test_fewer_requests_than_a_batch() -> None:
     given = world(requests=5)
     assert len(here(DnnConfig(dim=2, hidden=(3,), epochs=1), given).curve) == 1
+
+
+def test_kernels_are_the_same_whatever_else_the_process_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    from yoorec_tf.processes import _environment
+
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    alone = _environment([], 0)
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")  # as an image trigger does before it imports TensorFlow
+    assert _environment([], 0) == alone

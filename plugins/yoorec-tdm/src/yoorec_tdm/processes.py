@@ -113,6 +113,8 @@ def _environment(addresses: list[str], number: int) -> dict[str, str]:
     found = {key: value for key, value in os.environ.items() if key != "TF_CONFIG"}
     found |= {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "KERAS_BACKEND": "tensorflow"}
     found |= {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2", "no_proxy": "127.0.0.1"}
+    # Some processors would leave oneDNN out, and an image trigger asks for it: bits must not hang on who came first.
+    found.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if addresses:
         task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": number}}
         found["TF_CONFIG"] = json.dumps(task)
