@@ -82,12 +82,13 @@ class Batcher:
 
     def close(self) -> None:
         """Answer what waits, then end the threads. Not for the event loop's thread, which the replies need."""
+        for _ in self._threads:
+            self._queue.put(None)
         for thread in self._threads:
-            if thread.is_alive():
+            # A thread once went on waiting after its None was gone; a server that is told to stop must not hang.
+            while thread.is_alive():
+                thread.join(1.0)
                 self._queue.put(None)
-        for thread in self._threads:
-            if thread.ident is not None:
-                thread.join()
 
     def _work(self) -> None:
         assert self._loop is not None
