@@ -369,7 +369,7 @@ def apart(scenario: Any, name: str) -> Any:
     return replace(scenario, triggers=tuple(parts), fit=replace(scenario.fit, threads=2))
 
 
-def test_fits_apart_go_on_beside_the_others_and_change_nothing(small_scene: Callable[..., Any], tmp_path: Path) -> None:
+def test_fits_apart_go_on_beside_the_others(small_scene: Callable[..., Any]) -> None:
     met, done = threading.Barrier(3), threading.Event()
 
     class Meeting(Counts):
@@ -381,10 +381,20 @@ def test_fits_apart_go_on_beside_the_others_and_change_nothing(small_scene: Call
 
     one, two = type("One", (Meeting,), {}), type("Two", (Meeting,), {})
     made = small_scene({"two": two, "one": one}, ranker="blend")
-    # `one` is fitted at the first cut, and nothing is ready before `two` is at both.
+    # The first fit of `one` ends only once both of `two` have begun.
     release = fit(apart(made.scenario, "two"), made.plugins, made.dataset)
     slots = [step.slot for step in release.steps]
     assert slots == ["catalogue", "profile", "triggers.one", "triggers.two", "ranker", "triggers.one", "triggers.two"]
+
+
+def test_fits_apart_need_no_engine_for_what_is_there(
+    small_scene: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = small_scene({"counts": Counts})
+    scenario = apart(made.scenario, "counts")
+    fit(scenario, made.plugins, made.dataset)
+    monkeypatch.setattr("yoorec.fit.LocalEngine", None)
+    assert not any(step.fitted for step in fit(scenario, made.plugins, made.dataset).steps)
 
 
 def test_fits_apart_make_the_same_files(small_scene: Callable[..., Any], tmp_path: Path) -> None:

@@ -124,6 +124,7 @@ class _Fitter:
         self.steps: list[Step] = []
         self.threads = scenario.fit.threads or os.cpu_count() or 1
         self._engine: Engine | None = None
+        self._engine_lock = threading.Lock()
         self._counters: Artifact | None = None
         self._fitted: dict[tuple[str, int], Artifact] = {}
         self._steps_ahead = 2 + len(scenario.triggers) * 2 + 1
@@ -134,13 +135,14 @@ class _Fitter:
 
     def engine(self) -> Engine:
         """Where kernels run. Made when something must be fitted: what is in the store needs no cluster."""
-        if self._engine is None:
-            settings = self.scenario.fit
-            if settings.engine == "spark":
-                self._engine = SparkEngine(settings.spark.master, settings.spark.memory)
-            else:
-                self._engine = LocalEngine(self.threads)
-        return self._engine
+        with self._engine_lock:
+            if self._engine is None:
+                settings = self.scenario.fit
+                if settings.engine == "spark":
+                    self._engine = SparkEngine(settings.spark.master, settings.spark.memory)
+                else:
+                    self._engine = LocalEngine(self.threads)
+            return self._engine
 
     def close(self) -> None:
         """Let go of the engine, and end what is still fitted apart."""
@@ -265,7 +267,6 @@ class _Fitter:
         ]
         if not parts:
             return
-        self.engine()
         self._pool = ThreadPoolExecutor(self.threads, "yoorec-fit")
         for cut in cuts:
             for part in parts:

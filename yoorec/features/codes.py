@@ -98,6 +98,7 @@ def _mixed(value: np.uint64) -> np.uint64:
 
 @compiled
 def _place(code: np.int64, base: np.int64, salt: np.int64, table: int) -> np.int64:
+    """Where a code lies in the table; see `placed`."""
     if table:
         mixed = _mixed(np.uint64(code) ^ _mixed(np.uint64(salt)))
         return base + np.int64(mixed % np.uint64(table))

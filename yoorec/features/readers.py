@@ -186,6 +186,7 @@ class RowNumbers:
                 self._vectors.append((place, row_of, vectors.vectors))
             elif table == "trigger":
                 self._sources.append((place, each.of.trigger, word))
+        self._shares = any(word == "share" for _, _, word in self._sources)
         # Statistics of one window stand together: the kernel looks a window's start up once.
         self._statistics.sort(key=lambda each: each[1].hours)
 
@@ -228,8 +229,7 @@ class RowNumbers:
             return
         column_of = {name: column for column, name in enumerate(candidates.sources)}
         chosen = np.array([(place, column_of.get(name, -1), _WORDS[word]) for place, name, word in self._sources])
-        wanted = any(word == "share" for _, _, word in self._sources)
-        share = normalised_rows(candidates.offsets, score, rank, False) if wanted else score
+        share = normalised_rows(candidates.offsets, score, rank, False) if self._shares else score
         _said(chosen, score, rank, share, found)
 
 
