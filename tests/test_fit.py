@@ -22,12 +22,14 @@ from yoorec.components import ComponentSpec, FitContext, PerRequestTrigger
 from yoorec.config.scenario import MaskSettings, ReplaySettings
 from yoorec.config.types import DataPath
 from yoorec.data.catalogue import Catalogue
+from yoorec.data.cuts import resolve_cuts
 from yoorec.data.dataset import Dataset
 from yoorec.data.log import EventLog
 from yoorec.data.vocabulary import Vocabulary
 from yoorec.errors import ArtifactError, ConfigError, DataError
-from yoorec.fit import fit
+from yoorec.fit import LastSamples, fit
 from yoorec.scene import Scene
+from yoorec.stages.blend import Blend
 from yoorec.testing.counts import Counts, CountsConfig
 
 
@@ -73,6 +75,30 @@ def test_triggers_learn_once_where_no_ranker_learns(small_scene: Callable[..., A
     release = fit(made.scenario, made.plugins, made.dataset)
     assert len(recording.ends) == 1
     assert set(release.slots) == {"catalogue", "profile", "triggers.recording"}
+
+
+def test_samples_are_made_once_for_rankers_that_learn_from_the_same(
+    small_scene: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made = small_scene({"one": Counts}, ranker="blend")
+    learned: list[Any] = []
+    blend = Blend.fit
+
+    def learn(self: Blend, samples: Any, context: FitContext) -> None:
+        learned.append(samples)
+        blend(self, samples, context)
+
+    monkeypatch.setattr(Blend, "fit", learn)
+    last = LastSamples()
+    for number, scenario in enumerate(
+        (made.scenario, made.scenario, replace(made.scenario, slate=made.scenario.slate + 1))
+    ):
+        fit(replace(scenario, store=tmp_path / str(number)), made.plugins, made.dataset, last=last)
+    assert learned[0] is learned[1]
+    assert learned[2] is not learned[1]
+    monkeypatch.setattr("yoorec.fit._KEPT", 1)
+    fit(replace(made.scenario, store=tmp_path / "3"), made.plugins, made.dataset, last=last)
+    assert last.samples is None
 
 
 def test_only_what_changed_is_fitted_again(small_scene: Callable[..., Any]) -> None:
@@ -370,7 +396,7 @@ def apart(scenario: Any, name: str) -> Any:
 
 
 def test_fits_apart_go_on_beside_the_others(small_scene: Callable[..., Any]) -> None:
-    met, done = threading.Barrier(3), threading.Event()
+    met, done = threading.Barrier(2), threading.Event()
 
     class Meeting(Counts):
         def fit(self, log: EventLog, context: FitContext) -> None:
@@ -381,10 +407,35 @@ def test_fits_apart_go_on_beside_the_others(small_scene: Callable[..., Any]) -> 
 
     one, two = type("One", (Meeting,), {}), type("Two", (Meeting,), {})
     made = small_scene({"two": two, "one": one}, ranker="blend")
-    # The first fit of `one` ends only once both of `two` have begun.
+    # The first fit of `one` ends only once that of `two` has begun, which is declared before it.
     release = fit(apart(made.scenario, "two"), made.plugins, made.dataset)
     slots = [step.slot for step in release.steps]
     assert slots == ["catalogue", "profile", "triggers.one", "triggers.two", "ranker", "triggers.one", "triggers.two"]
+
+
+def test_later_fits_go_on_while_the_ranker_learns(
+    small_scene: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learning, later = threading.Event(), threading.Event()
+
+    class Twice(Counts):
+        def fit(self, log: EventLog, context: FitContext) -> None:
+            super().fit(log, context)
+            if log.time[-1] >= rank_cut:
+                assert learning.wait(60)
+                later.set()
+
+    def learn(self: Blend, samples: Any, context: FitContext) -> None:
+        learning.set()
+        assert later.wait(60)
+        blend(self, samples, context)
+
+    blend = Blend.fit
+    monkeypatch.setattr(Blend, "fit", learn)
+    made = small_scene({"one": Twice}, ranker="blend")
+    rank_cut = resolve_cuts(made.scenario, made.dataset).rank_cut
+    release = fit(made.scenario, made.plugins, made.dataset)
+    assert [step.slot for step in release.steps] == ["catalogue", "profile", "triggers.one", "ranker", "triggers.one"]
 
 
 def test_fits_apart_need_no_engine_for_what_is_there(
@@ -625,7 +676,7 @@ def test_kill_in_the_middle_of_a_fit_leaves_the_old_release_in_use(tmp_path: Pat
         """
         import sys, time
         from yoorec.config.compose import load_scenario
-        from yoorec.fit import fit
+        from yoorec.fit import LastSamples, fit
         from yoorec.plugins import load_plugins
 
         scenario_path, store, *overrides = sys.argv[1:]

@@ -16,13 +16,16 @@ from yoorec.ragged import (
     drop_members,
     first_k,
     item_marks,
+    lowest_first,
     plays_before,
+    sort_keys,
     take_rows,
     top_of_dense,
     union_candidates,
     unite_items,
     unite_plays,
 )
+from yoorec.ragged.dense import add_product, add_to, copy_to
 
 SCORES = st.sampled_from([-2.5, -1.0, -0.0, 0.0, 0.5, 1.0, 3.0, math.nan, math.inf, -math.inf])
 ROWS = st.lists(st.dictionaries(st.integers(0, 12), SCORES, max_size=12).map(lambda d: list(d.items())), max_size=4)
@@ -119,6 +122,46 @@ def test_top_of_dense_selects_among_many(kind: str, limit: int) -> None:
     assert count == len(expected)
     np.testing.assert_array_equal(out_item[:count], expected)
     np.testing.assert_array_equal(out_score[:count], total[expected])
+
+
+@pytest.mark.parametrize("kind", ["random", "rising", "falling", "same", "organ"])
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 50, 1000])
+def test_keys_are_sorted_or_the_lowest_selected_and_their_places_go_along(kind: str, count: int) -> None:
+    rising = np.arange(count, dtype=np.uint64)
+    made = {
+        "random": np.random.default_rng(count).integers(0, 2**64 - 1, count, np.uint64),
+        "rising": rising,
+        "falling": rising[::-1].copy(),
+        "same": np.full(count, 7, np.uint64),
+        "organ": np.minimum(rising, rising[::-1]),
+    }[kind]
+    more = np.append(made, np.zeros(2, np.uint64))  # beyond the count: left alone
+    keys, places = more.copy(), np.arange(count + 2, dtype=np.int32)
+    sort_keys(keys, places, count)
+    assert keys[:count].tolist() == sorted(made.tolist())
+    assert more[places].tolist() == keys.tolist()
+    assert sorted(places.tolist()) == list(range(count + 2))
+    for limit in {0, min(1, count), count // 3, count}:
+        keys, places = more.copy(), np.arange(count + 2, dtype=np.int32)
+        lowest_first(keys, places, count, limit)
+        assert sorted(keys[:limit].tolist()) == sorted(made.tolist())[:limit]
+        assert more[places].tolist() == keys.tolist()
+        assert sorted(places.tolist()) == list(range(count + 2))
+
+
+@pytest.mark.parametrize(("width", "units"), [(0, 3), (1, 1), (4, 2), (7, 5), (33, 16)])
+def test_dense_sums_are_those_of_numpy(width: int, units: int) -> None:
+    rng = np.random.default_rng(0)
+    out, value = rng.normal(size=units).astype(np.float32), rng.normal(size=width).astype(np.float32)
+    matrix = rng.normal(size=(width, units)).astype(np.float32)
+    wanted = out + value.astype(np.float64) @ matrix
+    add_product(out, value, matrix)
+    np.testing.assert_allclose(out, wanted, atol=1e-5)
+    other = out.copy()
+    add_to(other, out)
+    assert other.tolist() == (2 * out).tolist()
+    copy_to(other, matrix.ravel() if width else out)
+    assert other.tolist() == (matrix.ravel()[:units] if width else out).tolist()
 
 
 def test_take_rows_takes_every_column():

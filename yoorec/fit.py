@@ -9,8 +9,8 @@
 3. Triggers learn again from events before `replay_cut`; these, and the ranker, are what replay and the server use.
 
 A trigger that learns from items alone is fitted once. One whose config names other triggers is fitted after them, and
-sees them fitted at the same cut. Triggers that are fitted apart are started first, at both cuts; the others' fits go on
-beside them.
+sees them fitted at the same cut. Triggers that are fitted apart are started first, and the third step together with the
+second: what is waited for goes on beside them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -60,9 +60,11 @@ from yoorec.pipeline import Pipeline
 from yoorec.plugins import Plugins
 from yoorec.samples import rank_samples
 
-__all__ = ["fit", "fit_triggers"]
+__all__ = ["LastSamples", "fit", "fit_triggers"]
 
 Progress = Callable[..., None]
+_KEPT = 1 << 27
+"""Samples that are kept for the next ranker: candidates x (triggers + 1) at most, which is 1 GB."""
 _START = -(2**62)  # before every event: what a component that learns from items alone is shown
 
 
@@ -88,8 +90,22 @@ class _Loaded(Mapping[str, Any]):
         return len(self._artifacts)
 
 
+@dataclass(slots=True)
+class LastSamples:
+    """What the last ranker learned from, for the next one that learns from the same: fits of a scenario's variants."""
+
+    key: str = ""
+    samples: RankSamples | None = None
+
+    def keep(self, key: str, samples: RankSamples) -> None:
+        """Keep them instead of those before, unless they take too much memory."""
+        candidates = samples.candidates
+        many = len(candidates.item) * (1 + len(candidates.sources)) > _KEPT
+        self.key, self.samples = ("", None) if many else (key, samples)
+
+
 class _EndedError(Exception):
-    """Ends a fit apart whose result nobody waits for any more."""
+    """Ends a fit whose result nobody waits for any more."""
 
 
 class _Task(NamedTuple):
@@ -113,6 +129,7 @@ class _Fitter:
         cuts: Cuts,
         progress: Progress,
         clock: Callable[[], float],
+        last: LastSamples | None = None,
     ) -> None:
         self.scenario = scenario
         self.plugins = plugins
@@ -120,6 +137,7 @@ class _Fitter:
         self.cuts = cuts
         self.progress = progress
         self.clock = clock
+        self.last = last
         self.store = Store(scenario.store)
         self.steps: list[Step] = []
         self.threads = scenario.fit.threads or os.cpu_count() or 1
@@ -129,7 +147,7 @@ class _Fitter:
         self._fitted: dict[tuple[str, int], Artifact] = {}
         self._steps_ahead = 2 + len(scenario.triggers) * 2 + 1
         self._pool: ThreadPoolExecutor | None = None
-        self._apart: dict[tuple[str, int], Future[tuple[Artifact, Step]]] = {}
+        self._beside: dict[tuple[str, int], Future[tuple[Artifact, Step]]] = {}
         self._awaited: tuple[str, int] | None = None
         self._ended = threading.Event()
 
@@ -145,7 +163,7 @@ class _Fitter:
             return self._engine
 
     def close(self) -> None:
-        """Let go of the engine, and end what is still fitted apart."""
+        """Let go of the engine, and end what is still fitted beside."""
         self._ended.set()
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
@@ -244,7 +262,7 @@ class _Fitter:
 
     def triggers(self, cut: int) -> dict[str, Artifact]:
         """All triggers' artifacts at a cut, by name; those that are fitted apart are waited for last."""
-        for part in sorted(self.scenario.triggers, key=lambda part: (part.name, cut) in self._apart):
+        for part in sorted(self.scenario.triggers, key=lambda part: part.spec.apart):
             self.trigger(part, cut)
         return {part.name: self.trigger(part, cut) for part in self.scenario.triggers}
 
@@ -252,31 +270,27 @@ class _Fitter:
         """The trigger's artifact at a cut, after those of the triggers it names."""
         key = (part.name, cut)
         if key not in self._fitted:
-            if key in self._apart:
-                self._awaited = key
-                made = self._apart.pop(key).result()
-            else:
+            beside = self._beside.pop(key, None)
+            if beside is None or beside.cancel():  # not begun, so not waited for
                 made = self._make(self._task(part, cut), self._within)
+            else:
+                self._awaited = key
+                made = beside.result()
             self._fitted[key] = self._take(*made)
         return self._fitted[key]
 
-    def _start_apart(self, cuts: Sequence[int]) -> None:
-        """Start the fits that mostly wait on processes of their own, as many at once as there are threads."""
-        parts = [
-            part for part in self.scenario.triggers if part.spec.apart and not references_of(part.config, "trigger")
-        ]
-        if not parts:
-            return
-        self._pool = ThreadPoolExecutor(self.threads, "yoorec-fit")
-        for cut in cuts:
-            for part in parts:
-                if part.spec.learns != "events" and cut != cuts[0]:
-                    continue
-                key = (part.name, cut)
-                self._apart[key] = self._pool.submit(self._make, self._task(part, cut), self._report_of(key))
+    def _start_beside(self, parts: Sequence[TriggerPart], cut: int) -> None:
+        """Start fits that nothing waits for yet, one after the other, or several where there are cores left for it."""
+        for part in parts:
+            if references_of(part.config, "trigger"):
+                continue
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(max(1, self.threads - 1), "yoorec-fit")
+            key = (part.name, cut)
+            self._beside[key] = self._pool.submit(self._make, self._task(part, cut), self._report_of(key))
 
     def _report_of(self, key: tuple[str, int]) -> Progress:
-        """Progress of a fit apart: shown once the others wait for it."""
+        """Progress of a fit beside others: shown once they wait for it."""
 
         def report(share: float, note: str = "") -> None:
             if self._ended.is_set():
@@ -327,11 +341,11 @@ class _Fitter:
         )
         return self._counters
 
-    def _trigger_cuts(self) -> list[int]:
-        """The cuts that triggers learn at, first come first needed."""
+    def _first_cut(self) -> int:
+        """The cut that triggers learn at first."""
         part = self.scenario.ranker
         early = part is not None and build_part(part, self.dataset.log.catalogue).needs_fit()
-        return [self.cuts.rank_cut, self.cuts.replay_cut] if early else [self.cuts.replay_cut]
+        return self.cuts.rank_cut if early else self.cuts.replay_cut
 
     def ranker(self, profile: Artifact) -> tuple[Artifact, Mapping[str, Artifact]] | None:
         """The ranker's artifact, and the triggers' at the rank cut that made its samples."""
@@ -350,7 +364,9 @@ class _Fitter:
 
             return self.ensure("ranker", inputs, None, write_given), {}
         early = self.triggers(self.cuts.rank_cut)
-        inputs |= {
+        later = [trigger for trigger in self.scenario.triggers if trigger.spec.learns == "events"]
+        self._start_beside(sorted(later, key=lambda trigger: not trigger.spec.apart), self.cuts.replay_cut)
+        learned_from = {
             "data": self.dataset.fingerprint,
             "cuts": [self.cuts.rank_cut, self.cuts.replay_cut],
             "upstream": [
@@ -361,6 +377,9 @@ class _Fitter:
             "profile": [profile.manifest.fingerprint, self.scenario.history],
             "requests": self.scenario.fit.rank_requests,
         }
+        inputs |= learned_from
+        told = {"seed": self.scenario.seed, "slate": self.scenario.slate, "mask": mask_inputs(self.scenario)}
+        key = digest({**learned_from, **told})
 
         counters = self.counters() if hasattr(ranker, "use") else None
         if counters is not None:
@@ -368,7 +387,7 @@ class _Fitter:
 
         def write(folder: Path, context: FitContext) -> None:
             with closing(self._sampled(early, profile)) as pipeline:
-                samples = self._samples(pipeline, context)
+                samples = self._samples(pipeline, context, key)
                 if counters is not None:
                     ranker.use(RankContext(pipeline.triggers, Counters.load(counters.folder)))
                 ranker.fit(samples, context)
@@ -393,7 +412,10 @@ class _Fitter:
             ranker=None,
         )
 
-    def _samples(self, pipeline: Pipeline, context: FitContext) -> RankSamples:
+    def _samples(self, pipeline: Pipeline, context: FitContext, key: str) -> RankSamples:
+        last = self.last
+        if last is not None and last.samples is not None and last.key == key:
+            return last.samples
         log = self.dataset.log
         window = next_play(log, self.cuts.rank_cut, self.cuts.replay_cut, "next", self.scenario.history)
         wanted = self.scenario.fit.rank_requests
@@ -403,7 +425,10 @@ class _Fitter:
         # What comes of a request is looked at only as far as the ranker may see.
         outcomes = outcomes_of(log.before(self.cuts.replay_cut), window.answer)
         batch = self.scenario.replay.batch
-        return rank_samples(pipeline, window, batch, context.progress, outcomes, durations(log.catalogue))
+        samples = rank_samples(pipeline, window, batch, context.progress, outcomes, durations(log.catalogue))
+        if last is not None:
+            last.keep(key, samples)
+        return samples
 
     def release(self, production: bool) -> Release:
         """Carry out the plan."""
@@ -411,7 +436,7 @@ class _Fitter:
         slots: dict[str, Slot] = {"catalogue": self.catalogue().slot}
         profile = self.profile()
         slots["profile"] = profile.slot
-        self._start_apart(self._trigger_cuts())
+        self._start_beside([part for part in self.scenario.triggers if part.spec.apart], self._first_cut())
         ranker = self.ranker(profile)
         for name, artifact in self.triggers(self.cuts.replay_cut).items():
             slots[f"triggers.{name}"] = artifact.slot
@@ -468,6 +493,7 @@ def fit(
     publish: bool = True,
     progress: Progress = _silent,
     clock: Callable[[], float] = time.time,
+    last: LastSamples | None = None,
 ) -> Release:
     """Build what the scenario needs and is not there yet.
 
@@ -475,6 +501,7 @@ def fit(
     production: use the newest cuts, so that everything learns from the whole log.
     items_only: keep what the current release learned from events; take in new items and changed item columns, and fit
                 what learns from items alone. Items that the data no longer has stay known.
+    last:       samples of the fit before this one, used again where a ranker learns from the same; then this one's.
     publish:    make the result the scene's current release; replay and parity leave that to `yoorec fit`.
     Raises DataError, ConfigError (cuts out of order; a masked log for production), ArtifactError (nothing to add items
     to, or a release fitted otherwise) or what a component raises; the current release stays as it is.
@@ -491,7 +518,7 @@ def fit(
     if dataset is None:
         dataset = read_dataset(scenario, progress=progress)
     cuts = production_cuts(scenario, dataset) if production else resolve_cuts(scenario, dataset)
-    fitter = _Fitter(scenario, plugins, dataset, cuts, progress, clock)
+    fitter = _Fitter(scenario, plugins, dataset, cuts, progress, clock, last)
     try:
         release = fitter.release(production) if current is None else fitter.grow(current)
     finally:

@@ -33,7 +33,7 @@ from yoorec_tf.config import WideDcnConfig
 from yoorec_tf.export import export
 from yoorec_tf.network import Network, adam
 from yoorec_tf.runtime import tensorflow
-from yoorec_tf.scoring import Scorer, Weights
+from yoorec_tf.scoring import Scorer
 from yoorec_tf.serving import TensorFlowScorer
 from yoorec_tf.storage import (
     Batch,
@@ -48,6 +48,7 @@ from yoorec_tf.storage import (
     write_parquet,
     write_tfrecord,
 )
+from yoorec_tf.weights import Weights
 
 from yoorec.batch import CandidateBatch, RequestBatch
 from yoorec.features.config import Feature, FeatureKeys

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from yoorec_tf.config import Shape
 from yoorec_tf.network import Network
-from yoorec_tf.scoring import Weights, widths
+from yoorec_tf.weights import Weights, widths
 
 from yoorec.batch import CandidateBatch, RequestBatch
 from yoorec.features.codes import MISSING, Known

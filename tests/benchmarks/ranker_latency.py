@@ -35,8 +35,9 @@ from yoorec_tf.config import WideDcnConfig
 from yoorec_tf.export import export
 from yoorec_tf.network import Network
 from yoorec_tf.runtime import tensorflow
-from yoorec_tf.scoring import SIDES, Scorer, Weights, widths
+from yoorec_tf.scoring import Scorer
 from yoorec_tf.serving import TensorFlowScorer
+from yoorec_tf.weights import SIDES, Weights, widths
 
 from yoorec.features.config import FeatureKeys
 from yoorec.features.encoded import Encoded, Layout, Side

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from yoorec_tf.scoring import Weights
+from yoorec_tf.weights import Weights
 
 import yoorec
 from yoorec.batch import CandidateBatch, RequestBatch

@@ -30,12 +30,14 @@ import numpy as np
 from yoorec_itemcf.config import ItemCFConfig
 from yoorec_itemcf.model import ItemCF
 from yoorec_tdm.config import TdmConfig
+from yoorec_tdm.index import Index
 from yoorec_tdm.model import Tdm
 from yoorec_tdm.samples import Plan, sequences_of
-from yoorec_tdm.scoring import Weights, readers_of, score_nodes
-from yoorec_tdm.search import Index, search
+from yoorec_tdm.scoring import readers_of, score_nodes
+from yoorec_tdm.search import search
 from yoorec_tdm.training import requests_at
 from yoorec_tdm.tree import Tree
+from yoorec_tdm.weights import Weights
 
 from yoorec.batch import CandidateBatch, Plays, Ragged, RequestBatch
 from yoorec.components import FitContext

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from yoorec.ragged.compiled import compiled, item_marks
 from yoorec.ragged.join import Union, are_members, drop_members, union_candidates, unite_items
-from yoorec.ragged.order import best_candidates, best_first, first_k, take_rows, top_of_dense
+from yoorec.ragged.order import best_candidates, best_first, first_k, lowest_first, sort_keys, take_rows, top_of_dense
 from yoorec.ragged.plays import plays_before, recalling, recalling_item, unite_plays
 
 __all__ = [
@@ -20,9 +20,11 @@ __all__ = [
     "drop_members",
     "first_k",
     "item_marks",
+    "lowest_first",
     "plays_before",
     "recalling",
     "recalling_item",
+    "sort_keys",
     "take_rows",
     "top_of_dense",
     "union_candidates",

@@ -7,7 +7,9 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
+from numba import types
+
+from yoorec.ragged.compiled import compiled
 
 __all__ = ["BOOL", "F32", "I32", "I64", "U32", "U64", "column", "kernel", "made", "readonly", "table"]
 
@@ -27,11 +29,10 @@ def kernel(result: Any, *arguments: Any) -> Callable[[_Kernel], _Kernel]:
     For kernels of the request path, whose first call must not wait, and for callers whose arrays may be read-only.
     """
 
-    def compiled(function: _Kernel) -> _Kernel:
-        found: _Kernel = njit(result(*arguments), cache=True, nogil=True)(function)
-        return found
+    def declared(function: _Kernel) -> _Kernel:
+        return compiled(function, result(*arguments))
 
-    return compiled
+    return declared
 
 
 def made(*dtypes: Any) -> Any:

@@ -15,13 +15,19 @@ __all__ = ["compiled", "item_marks"]
 _Kernel = TypeVar("_Kernel", bound=Callable[..., Any])
 
 
-def compiled(function: _Kernel) -> _Kernel:
-    """Compile a kernel on its first call, keep it on disk, and release the GIL while it runs.
+_OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "no_cfunc_wrapper": True}
+"""Nothing calls a kernel from C, and the wrapper for that takes its part of compilation."""
+
+
+def compiled(function: _Kernel, signature: Any = None) -> _Kernel:
+    """Compile a kernel, keep it on disk, and release the GIL while it runs.
+
+    At once where its signature is given (see `yoorec.ragged.arrays.kernel`), else on its first call with each types.
 
     Numba's cache looks at a kernel's own file only: after a change to a kernel that another file's kernel
     calls, touch that other file too.
     """
-    kernel: Any = njit(cache=True, nogil=True)(function)
+    kernel: Any = njit(signature, **_OPTIONS)(function)
     return cast(_Kernel, kernel)
 
 

@@ -26,6 +26,7 @@ from yoorec.replay.summary import Sample, summarise
 if TYPE_CHECKING:
     from yoorec.data.dataset import Dataset
     from yoorec.data.episodes import Episodes
+    from yoorec.fit import LastSamples
 
 __all__ = ["replay"]
 
@@ -66,6 +67,7 @@ def replay(
     """
     from yoorec.data.cuts import resolve_cuts
     from yoorec.data.dataset import read_dataset
+    from yoorec.fit import LastSamples
 
     file = "" if scenario.path is None else str(scenario.path)
     gates = parse_gates(scenario.replay.gates, file)
@@ -85,11 +87,12 @@ def replay(
     episodes = every.take(rows)
     cluster = episodes.cluster
     chains: dict[str, _Chain] = {}
+    last = LastSamples() if len(scenarios) > 1 else None
     for name, each in scenarios.items():
         # The history bounds the session that a request brings along; targets are the same with any.
         same = each.history == scenario.history
         own = episodes if same else logged_requests(each, dataset, cuts).take(rows)
-        chains[name] = _run(each, plugins, dataset, own, metrics, name, share, seconds)
+        chains[name] = _run(each, plugins, dataset, own, metrics, name, share, seconds, last)
     started = time.perf_counter()
     slices = slice_requests(scenario, dataset, episodes)
     sizes = slice_sizes(slices, cluster)
@@ -182,13 +185,14 @@ def _run(
     name: str,
     share: _Share,
     seconds: dict[str, float],
+    last: LastSamples | None,
 ) -> _Chain:
     from yoorec.artifacts.store import Store
     from yoorec.fit import fit
     from yoorec.scene import Scene
 
     started = time.perf_counter()
-    release = fit(scenario, plugins, dataset, publish=False, progress=share.next(f"{name}: fit"))
+    release = fit(scenario, plugins, dataset, publish=False, progress=share.next(f"{name}: fit"), last=last)
     seconds["fit"] = seconds.get("fit", 0.0) + time.perf_counter() - started
     store = Store(scenario.store)
     artifacts: dict[str, ArtifactNote] = {}

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from yoorec_tdm.scoring import Weights, readers_of, score_nodes
+from yoorec_tdm.scoring import readers_of, score_nodes
+from yoorec_tdm.weights import Weights
 
 NODES, ITEMS = 40, 25
 SHAPES = [

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from yoorec_tdm.index import Index
 from yoorec_tdm.samples import Plan
-from yoorec_tdm.scoring import Weights, readers_of, score_nodes
-from yoorec_tdm.search import Index, search
+from yoorec_tdm.scoring import readers_of, score_nodes
+from yoorec_tdm.search import search
 from yoorec_tdm.tree import Tree
+from yoorec_tdm.weights import Weights
 
 from yoorec.batch import RequestBatch
 from yoorec.testing import worlds

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from yoorec_tf.config import DnnConfig, LrConfig, Shape, WideDcnConfig, WideDeepConfig
-from yoorec_tf.scoring import Weights
 from yoorec_tf.storage import TrainingSet
+from yoorec_tf.weights import Weights
 
 from yoorec.features.encoded import Columns, Encoded, Layout, Side
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from yoorec_tf.config import Shape
-from yoorec_tf.scoring import F32, Weights
+from yoorec_tf.weights import F32, Weights
 
 from yoorec.features.encoded import Columns, Encoded, Layout, Side
 

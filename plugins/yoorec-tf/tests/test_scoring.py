@@ -13,9 +13,10 @@ import pytest
 from yoorec_tf import scoring
 from yoorec_tf.config import Shape
 from yoorec_tf.export import export
-from yoorec_tf.scoring import Scorer, Weights, blend
+from yoorec_tf.scoring import Scorer, blend
 from yoorec_tf.serving import TensorFlowScorer
 from yoorec_tf.storage import Batch
+from yoorec_tf.weights import Weights
 
 from yoorec.errors import ArtifactError
 from yoorec.features.encoded import Encoded, Layout, Side

@@ -11,7 +11,7 @@ import pytest
 from yoorec_tf import processes
 from yoorec_tf.config import DnnConfig, LrConfig, WideDcnConfig
 from yoorec_tf.metrics import auc, gauc, log_loss, ndcg
-from yoorec_tf.processes import train_apart
+from yoorec_tf.processes import Trainers
 from yoorec_tf.scoring import Scorer
 from yoorec_tf.storage import Memory, TrainingSet
 from yoorec_tf.training import CURVE, Learned, _Trainer, train
@@ -46,7 +46,8 @@ def here(config: Any = CONFIG, given: World = GIVEN, seed: int = 3, **more: Any)
 
 
 def apart(config: Any = CONFIG, given: World = GIVEN, threads: int = 1, report: Any = silent, **more: Any) -> Learned:
-    return train_apart(given.samples, given.layout, config.shape(), config, 3, threads, report, **more)
+    with Trainers(config, threads) as trainers:
+        return trainers.train(given.samples, given.layout, config.shape(), 3, report, **more)
 
 
 def same(left: Learned, right: Learned) -> bool:
@@ -106,6 +107,26 @@ def test_two_workers_learn_as_one_with_twice_the_batch_even_if_killed(tmp_path: 
     np.testing.assert_allclose(found.weights.vectors, alone.weights.vectors, atol=2e-3)
     other = here(replace(config, batch=4))
     assert np.abs(other.curve[:, 0] / alone.curve[:, 0] - 1).max() > 5e-3, "half the batch is another curve"
+
+
+def test_weights_are_the_mean_of_eight_points_of_the_best_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    from yoorec_tf.training import _Trainer
+
+    met: list[list[Any]] = []
+    average = _Trainer._average
+
+    def noting(self: Any) -> None:
+        met.append(self.network.get_weights())
+        average(self)
+
+    monkeypatch.setattr(_Trainer, "_average", noting)
+    config = replace(CONFIG, batch=20, epochs=1)
+    found = here(config)
+    assert len(met) == 16  # 320 requests, 20 a step: every second step is one of eight
+    vectors = next(place for place, each in enumerate(met[0]) if each.shape == found.weights.vectors.shape)
+    mean = np.mean([each[vectors] for each in met[1::2]], 0, np.float64)
+    np.testing.assert_allclose(found.weights.vectors, mean, atol=1e-6)
+    assert np.abs(met[-1][vectors] - mean).max() > 1e-3
 
 
 def test_checkpoints_of_another_training_are_not_taken_up(tmp_path: Path) -> None:

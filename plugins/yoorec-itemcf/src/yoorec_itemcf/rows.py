@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit, types
@@ -10,7 +10,7 @@ from numba import njit, types
 from yoorec.engine import Array
 from yoorec.ragged.arrays import F32, I32, I64, U32, column, readonly
 
-__all__ = ["PLACES", "ROWS", "Places", "Rows", "by_item", "by_user"]
+__all__ = ["Places", "Rows", "by_item", "by_user"]
 
 _SPAN = 20.0
 """Half-lives a segment of a row spans, at most, so that the decay across it and its inverse are ordinary floats."""
@@ -51,12 +51,7 @@ class Places(NamedTuple):
 _i32, _i64, _u32, _f32 = types.int32, types.int64, types.uint32, types.float32
 _of_rows = (_u32, _i32, _f32, _f32, _i32, _i64, _f32, _f32)
 _of_places = (_i64, _u32, _i64)
-ROWS = types.NamedTuple([readonly(dtype) for dtype in _of_rows], Rows)
-"""Numba's type of `Rows`: read-only, as an engine may map them from a file."""
-PLACES = types.NamedTuple([readonly(dtype) for dtype in _of_places], Places)
-"""Numba's type of `Places`, read-only likewise."""
-
-
+_rows: Any = types.NamedTuple([readonly(dtype) for dtype in _of_rows], Rows)
 _plays = (readonly(_i32), readonly(_i32), readonly(_i64))
 
 
@@ -181,7 +176,7 @@ def _fixed(*arrays: Array) -> tuple[Array, ...]:
     return arrays
 
 
-@njit(types.Tuple([column(dtype) for dtype in _of_places])(ROWS, readonly(_u32)), cache=True, nogil=True)
+@njit(types.Tuple([column(dtype) for dtype in _of_places])(_rows, readonly(_u32)), cache=True, nogil=True)
 def _by_item(rows: Rows, reach: U32) -> tuple[I64, U32, I64]:
     total, items = len(rows.item), len(rows.name)
     offsets = np.zeros(items + 1, np.int64)

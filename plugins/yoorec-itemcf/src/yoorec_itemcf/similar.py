@@ -1,7 +1,7 @@
 """The compiled kernel of ItemCF's fit: similar items of a range of items.
 
-It starts no thread and releases the GIL: an engine deals out ranges. Its signature is declared, so it compiles, or
-comes from the cache, at import. In the innermost loop places are unsigned: that spares a check for negative ones.
+It starts no thread and releases the GIL: an engine deals out ranges. In the innermost loop places are unsigned: that
+spares a check for negative ones.
 """
 
 from __future__ import annotations
@@ -10,15 +10,14 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, types
 
 from yoorec.engine import Array
-from yoorec.ragged import top_of_dense
-from yoorec.ragged.arrays import F32, I32, I64, U32, U64, column, readonly
+from yoorec.ragged import compiled, top_of_dense
+from yoorec.ragged.arrays import F32, I32, I64, U32, U64
 from yoorec.ragged.prefetch import prefetch
-from yoorec_itemcf.rows import PLACES, ROWS, Places, Rows
+from yoorec_itemcf.rows import Places, Rows
 
-__all__ = ["FARTHEST", "similar", "similar_range"]
+__all__ = ["FARTHEST", "similar_range"]
 
 FARTHEST = 100
 """Half-lives beyond which a pair counts nothing; 2^-100 is lost in any sum, and float32 stays exact down to there."""
@@ -47,7 +46,7 @@ class _Limits(NamedTuple):
     users: U32
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _add(
     item: U32,
     decay: F32,
@@ -79,7 +78,7 @@ def _add(
     return count
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _fetch(rows: Rows, p: int) -> None:
     """Ask for the memory that the walk from p begins with; rows lie far apart, so a walk would wait for it."""
     own = rows.segment[p]
@@ -92,7 +91,7 @@ def _fetch(rows: Rows, p: int) -> None:
         prefetch(rows.fall, q)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _walk(rows: Rows, p: int, dense: bool, total: F32, touched: I32, count: int, limits: _Limits | None) -> int:
     """Add every pair of the play at p: its segment, then segments after it, then before, while not too far."""
     own = rows.segment[p]
@@ -155,7 +154,7 @@ class _Best(NamedTuple):
     keys: U64
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _take(
     name: I32,
     dense: bool,
@@ -197,7 +196,7 @@ def _take(
     return top_of_dense(best.item, kept, best.score, neighbors, best.keys, out_item, out_score)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _similar(
     first: int, last: int, rows: Rows, places: Places, neighbors: int, normalize: bool, limits: _Limits | None
 ) -> tuple[I64, I32, F32]:
@@ -223,14 +222,14 @@ def _similar(
     end = 0
     for i in range(first, last):
         dense = places.cost[i] > items
-        count = 0
+        count = np.int64(0)  # not a literal, for which the walk would be compiled again
         begin, stop = places.offsets[i], places.offsets[i + 1]
         for n in range(begin, stop):
             if n + 8 < stop:
                 prefetch(rows.segment, places.place[n + 8])
             if n + 4 < stop:
                 _fetch(rows, places.place[n + 4])
-            count = _walk(rows, places.place[n], dense, total, touched, count, limits)
+            count = _walk(rows, np.int64(places.place[n]), dense, total, touched, count, limits)
         own = 1.0 / np.sqrt(np.float64(max(stop - begin, 1)))
         out = out_item[end:], out_score[end:]
         length = _take(rows.name, dense, total, touched, count, scale, own, limits, best, *out)
@@ -243,51 +242,23 @@ def _similar(
     return out_length, out_item[:end].copy(), out_score[:end].copy()
 
 
-@njit(
-    types.Tuple((column(types.int64), column(types.int32), column(types.float32)))(
-        *(types.int64, types.int64, ROWS, PLACES, readonly(types.uint32)),
-        *(types.int64, types.boolean, types.float32, types.int64),
-    ),
-    cache=True,
-    nogil=True,
-)
-def similar(
-    first: int,
-    last: int,
-    rows: Rows,
-    places: Places,
-    reach: U32,
-    neighbors: int,
-    normalize: bool,
-    backward: np.float32,
-    min_support: int,
-) -> tuple[I64, I32, F32]:
-    """Similar items of items [first, last): lengths int64 [last - first], their items int32 and scores float32.
-
-    backward: what a pair counts whose other item was played before. min_support: pairs of fewer users are left out.
-    Each item's sums are taken in the order of the rows, so no split into ranges changes a bit.
-    """
-    if backward == 1.0 and min_support == 1 and not len(reach):
-        return _similar(first, last, rows, places, neighbors, normalize, None)
-    users = np.zeros(len(places.cost) if min_support > 1 else 0, np.uint32)
-    return _similar(first, last, rows, places, neighbors, normalize, _Limits(backward, min_support, reach, users))
-
-
 def similar_range(
     first: int, last: int, arrays: Mapping[str, Array], settings: Mapping[str, Any]
 ) -> tuple[I64, I32, F32]:
-    """`similar` as an engine calls it: arrays are `reach` and the columns of `Rows` and `Places`."""
-    rows = Rows(*(arrays[name] for name in Rows._fields))
-    places = Places(*(arrays[name] for name in Places._fields))
-    found: tuple[I64, I32, F32] = similar(
-        first,
-        last,
-        rows,
-        places,
-        arrays["reach"],
-        settings["neighbors"],
-        settings["normalize"],
-        settings["backward"],
-        settings["min_support"],
-    )
-    return found
+    """Similar items of items [first, last): lengths int64 [last - first], their items int32 and scores float32.
+
+    arrays: `reach` and the columns of `Rows` and `Places`. settings: neighbors and normalize; backward, what a pair
+    counts whose other item was played before; min_support, pairs of fewer users are left out.
+    Each item's sums are taken in the order of the rows, so no split into ranges changes a bit.
+    """
+    # Views, all of them read-only, so that arrays of memory and of files are of one type, and compiled for once.
+    columns = {name: np.asarray(array).view() for name, array in arrays.items()}
+    for array in columns.values():
+        array.flags.writeable = False
+    rows = Rows(*(columns[name] for name in Rows._fields))
+    places = Places(*(columns[name] for name in Places._fields))
+    reach, backward, least = columns["reach"], np.float32(settings["backward"]), int(settings["min_support"])
+    limits = None
+    if backward != 1.0 or least > 1 or len(reach):
+        limits = _Limits(backward, least, reach, np.zeros(len(places.cost) if least > 1 else 0, np.uint32))
+    return _similar(first, last, rows, places, int(settings["neighbors"]), bool(settings["normalize"]), limits)

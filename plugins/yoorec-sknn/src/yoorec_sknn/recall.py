@@ -9,7 +9,7 @@ import numpy.typing as npt
 from numba import njit, types
 from numba.core.typing.templates import Signature
 
-from yoorec.ragged import recalling, recalling_item, top_of_dense
+from yoorec.ragged import lowest_first, recalling, recalling_item, top_of_dense
 from yoorec.ragged.arrays import F32, I32, I64, U64, column, readonly
 
 __all__ = ["Index", "Scratch", "Weights", "recall"]
@@ -103,13 +103,9 @@ def _nearest(count: int, neighbors: int, index: Index, scratch: Scratch) -> int:
         found += similar[s] > 0.0
     if found <= neighbors:
         return found
-    best = np.partition(keys[:found], neighbors - 1)
-    for n in range(found):
+    lowest_first(keys, near, found, neighbors)
+    for n in range(neighbors, found):
         similar[near[n]] = 0.0
-    for n in range(neighbors):
-        s = np.int32(best[n] & np.uint64(0xFFFFFFFF))
-        near[n] = s
-        bits[s] = np.uint32(0x7FFFFFFF) - np.uint32(best[n] >> np.uint64(32))
     return neighbors
 
 

@@ -14,18 +14,26 @@ from yoorec.errors import PluginError
 from yoorec.vectors.items import ItemVectors
 from yoorec.vectors.recall import VectorRecall
 from yoorec_tdm.config import TdmConfig
-from yoorec_tdm.scoring import Weights
-from yoorec_tdm.search import Found, Index, search
+from yoorec_tdm.index import Index
 from yoorec_tdm.tree import Tree
+from yoorec_tdm.weights import Weights
 
 if TYPE_CHECKING:
     from yoorec.components import FitContext
     from yoorec.data.catalogue import Catalogue
     from yoorec.data.log import EventLog
+    from yoorec_tdm.search import Found
 
 __all__ = ["Tdm"]
 
 I32 = npt.NDArray[np.int32]
+
+
+def _ready() -> None:
+    """Import the kernels of a recall: not where they are first needed, since a request would wait for compilation, nor
+    with this module, since training, which goes on beside other triggers' fits, would.
+    """
+    import yoorec_tdm.search  # noqa: F401
 
 
 class Tdm:
@@ -56,6 +64,7 @@ class Tdm:
         if not len(sequences.target):
             return
         learned = train_apart(sequences, self._code, self.config, context.seed, context.threads, context.progress)
+        _ready()
         self._take(learned.tree, learned.weights, learned.shift)
         placed = self._place(content)
         recall = learned.curve[:, 3]
@@ -74,6 +83,7 @@ class Tdm:
 
     def load(self, folder: Path) -> None:
         """Read them back, and place items that the catalogue has won since."""
+        _ready()
         tree = Tree.load(folder)
         (shift,) = load_arrays(folder, "shift")
         self._take(tree, Weights.load(folder, len(tree)), shift)
@@ -86,6 +96,8 @@ class Tdm:
 
     def search(self, requests: RequestBatch, beam: int, k: int) -> Found:
         """The same with a beam of one's own; one as wide as the tree has nodes scores every leaf."""
+        from yoorec_tdm.search import search
+
         return search(self.index, requests, beam, k)
 
     def _take(self, tree: Tree, weights: Weights, shift: npt.NDArray[np.float32]) -> None:

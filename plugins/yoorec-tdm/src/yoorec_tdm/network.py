@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from yoorec_tdm.scoring import Weights
+from yoorec_tdm.weights import Weights
 
 __all__ = ["adam", "build_network", "set_vectors", "weights_of", "zeros_like"]
 

@@ -20,9 +20,9 @@ import numpy.typing as npt
 from yoorec.artifacts.arrays import load_arrays, save_arrays
 from yoorec_tdm.config import TdmConfig
 from yoorec_tdm.samples import Sequences
-from yoorec_tdm.scoring import Weights
 from yoorec_tdm.training import Learned, train
 from yoorec_tdm.tree import Tree
+from yoorec_tdm.weights import Weights
 
 __all__ = ["train_apart"]
 

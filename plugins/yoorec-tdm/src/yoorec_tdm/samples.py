@@ -49,7 +49,9 @@ def sequences_of(user: I32, session: I32, item: I32, items: int) -> Sequences:
 @njit(nogil=True, cache=True)
 def _repeated(item: Any, first: Any, items: int) -> Any:
     """bool [P]: whether the user played the item before."""
-    latest = np.full(items, -1, np.int64)
+    latest = np.empty(items, np.int64)
+    for i in range(items):
+        latest[i] = -1
     found = np.zeros(len(item), np.bool_)
     for place in range(len(item)):
         found[place] = latest[item[place]] >= first[place]

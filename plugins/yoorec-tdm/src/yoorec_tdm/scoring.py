@@ -5,66 +5,21 @@ All sums run in one order, node by node, so no score depends on the nodes or req
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
-from yoorec.artifacts.arrays import load_arrays, save_arrays
-from yoorec.errors import ArtifactError
-from yoorec.ragged import recalling, recalling_item
+from yoorec.ragged import compiled, recalling, recalling_item
 from yoorec.ragged.arrays import F32, I32, I64, kernel, made, readonly, table
+from yoorec.ragged.dense import add_product, copy_to
+from yoorec_tdm.weights import Weights
 
-__all__ = ["Readers", "Weights", "readers_of", "score_nodes"]
+__all__ = ["Readers", "readers_of", "score_nodes"]
 
 _f32, _i32, _i64 = readonly(types.float32), readonly(types.int32), readonly(types.int64)
 _matrix = table(types.float32)
 _cube = types.Array(types.float32, 3, "C", readonly=True)
-
-
-class Weights(NamedTuple):
-    """What was learned, for nodes of D numbers, W windows (the main item's, of one play, is the first), H units.
-
-    vectors: float32 [N, D], by node; row 0, the root's, is never looked at.
-    windows: int32 [W], plays in each.
-    own:     float32 [D, H], from the node. bias: float32 [H].
-    average: float32 [W, D, H], from the mean of each window.
-    attend:  float32 [W, D + 1, H], from the mean of each window's plays weighed by their products with the node, the
-             last row from the mean of the products themselves; [0, D + 1, H] without attention.
-    slope:   float32 [H], of each unit below 0.
-    sizes:   int32 [layers], H first. deep: float32, per later layer its matrix row by row, biases and slopes, and at
-             last the weights and the bias of the logit.
-    """
-
-    vectors: F32
-    windows: I32
-    own: F32
-    bias: F32
-    average: F32
-    attend: F32
-    slope: F32
-    sizes: I32
-    deep: F32
-
-    @classmethod
-    def none(cls) -> Weights:
-        """Of a tree without items."""
-        f32, one = np.float32, np.ones(1, np.int32)
-        line, plane, cube = np.zeros(1, f32), np.zeros((1, 1), f32), np.zeros((1, 1, 1), f32)
-        return cls(plane, one, plane, line, cube, cube[:0], line, one, np.zeros(2, f32))
-
-    def save(self, folder: Path) -> None:
-        """Write the arrays."""
-        save_arrays(folder, **self._asdict())
-
-    @classmethod
-    def load(cls, folder: Path, nodes: int) -> Weights:
-        """Read back what `save` wrote. Raises ArtifactError where it is not of so many nodes."""
-        found = cls(*load_arrays(folder, *cls._fields))
-        if found.vectors.ndim != 2 or len(found.vectors) != nodes:
-            raise ArtifactError(f"{folder / 'vectors.npy'}: {found.vectors.shape}, expected ({nodes}, D)")
-        return found
 
 
 class Readers(NamedTuple):
@@ -100,8 +55,9 @@ def _read(
     places = np.empty(most + 1, np.int32)
     value = np.empty(units, np.float32)
     for b in range(len(main)):
-        base[b] = bias
-        matrix[b] = own
+        copy_to(base[b], bias)
+        for d in range(width):
+            copy_to(matrix[b, d], own[d])
         places[0] = leaf[main[b]] if main[b] >= 0 else 0
         start, stop = recalling(main, history_offsets, history_item, b, most)
         for p in range(most):
@@ -123,7 +79,7 @@ def _read(
                             for h in range(units):
                                 base[b, h] += part * row[h]
                         if len(attend):
-                            value[:] = attend[w, width]
+                            copy_to(value, attend[w, width])
                             for d in range(width):
                                 part, row = vectors[node, d], attend[w, d]
                                 for h in range(units):
@@ -160,25 +116,7 @@ def readers_of(weights: Weights, main: I32, history_offsets: I64, history_item: 
     return Readers(base, matrix)
 
 
-@njit(nogil=True, cache=True)
-def _add_product(out: F32, value: F32, matrix: F32) -> None:
-    """out[h] += value . column h of matrix float32 [D, H], four rows a pass; the sum runs over the rows in order."""
-    width, units = matrix.shape
-    d = 0
-    while d + 4 <= width:
-        a, b, c, e = value[d], value[d + 1], value[d + 2], value[d + 3]
-        one, two, three, four = matrix[d], matrix[d + 1], matrix[d + 2], matrix[d + 3]
-        for h in range(units):
-            out[h] = (((out[h] + a * one[h]) + b * two[h]) + c * three[h]) + e * four[h]
-        d += 4
-    while d < width:
-        a, one = value[d], matrix[d]
-        for h in range(units):
-            out[h] += a * one[h]
-        d += 1
-
-
-@njit(nogil=True, cache=True)
+@compiled
 def _bend(out: F32, slope: F32) -> None:
     for h in range(len(slope)):
         out[h] = max(out[h], np.float32(0.0)) + slope[h] * min(out[h], np.float32(0.0))
@@ -192,15 +130,15 @@ def _score(offsets: I64, node: I32, base: F32, matrix: F32, vectors: F32, slope:
     for b in range(len(offsets) - 1):
         for c in range(offsets[b], offsets[b + 1]):
             units = sizes[0]
-            now[:units] = base[b]
-            _add_product(now[:units], vectors[node[c]], matrix[b])
+            copy_to(now[:units], base[b])
+            add_product(now[:units], vectors[node[c]], matrix[b])
             _bend(now, slope)
             at = 0
             for layer in range(1, len(sizes)):
                 width, units = units, sizes[layer]
                 bias = at + width * units
-                later[:units] = deep[bias : bias + units]
-                _add_product(later[:units], now[:width], deep[at:bias].reshape(width, units))
+                copy_to(later[:units], deep[bias : bias + units])
+                add_product(later[:units], now[:width], deep[at:bias].reshape(width, units))
                 _bend(later, deep[bias + units : bias + 2 * units])
                 now, later = later, now
                 at = bias + 2 * units

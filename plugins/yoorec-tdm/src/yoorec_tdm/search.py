@@ -8,13 +8,13 @@ import numpy as np
 from numba import types
 
 from yoorec.batch import RequestBatch
-from yoorec.ragged import best_first, top_of_dense
+from yoorec.ragged import best_first, sort_keys, top_of_dense
 from yoorec.ragged.arrays import F32, I32, I64, kernel, made, readonly
 from yoorec.ragged.compiled import item_marks
-from yoorec_tdm.scoring import Weights, readers_of, score_nodes
-from yoorec_tdm.tree import Tree
+from yoorec_tdm.index import Index
+from yoorec_tdm.scoring import readers_of, score_nodes
 
-__all__ = ["Found", "Index", "search"]
+__all__ = ["Found", "search"]
 
 _CHUNK = 256
 """Requests searched together: their first layers, 6 kB each at the default sizes, stay in the processor's cache."""
@@ -80,7 +80,8 @@ def _barred(
                 marks[at + 1] = base
                 if count == len(node):
                     longer = np.empty(2 * count, np.int32)
-                    longer[:count] = node
+                    for n in range(count):
+                        longer[n] = node[n]
                     node = longer
                 node[count] = at
                 count += 1
@@ -130,7 +131,7 @@ def _keep(offsets: I64, node: I32, score: F32, item: I32, beam: int) -> tuple[I6
     for b in range(size):
         longest = max(longest, offsets[b + 1] - offsets[b])
     keys = np.empty(longest, np.uint64)
-    inner, best = np.empty(longest, np.int32), np.empty(longest, np.int32)
+    inner = np.empty(longest, np.int32)
     best_score = np.empty(longest, np.float32)
     end = 0
     for b in range(size):
@@ -141,37 +142,15 @@ def _keep(offsets: I64, node: I32, score: F32, item: I32, beam: int) -> tuple[I6
                 inner[count] = c - start
                 count += 1
         if count > beam:
-            count = top_of_dense(inner, count, score[start : offsets[b + 1]], beam, keys, best, best_score)
-            best[:count].sort()
-        else:
-            best[:count] = inner[:count]
+            count = top_of_dense(inner, count, score[start : offsets[b + 1]], beam, keys, inner, best_score)
+            for c in range(count):
+                keys[c] = inner[c]
+            sort_keys(keys, inner, count)
         for c in range(count):
-            kept[end] = node[start + best[c]]
+            kept[end] = node[start + inner[c]]
             end += 1
         kept_offsets[b + 1] = end
     return kept_offsets, kept[:end]
-
-
-class Index(NamedTuple):
-    """A tree, the model of its nodes, and the items that its leaves stand for.
-
-    shift: float32 [depth + 1], taken from the logits of each level's leaves (see `samples.Plan`).
-    leaf:  int32 [I], the leaf of each item, 0 for none. since: int64 [I], ms, when it was published.
-    by_since: int32 [I], the items by that, the latest last.
-    """
-
-    tree: Tree
-    weights: Weights
-    shift: F32
-    leaf: I32
-    since: I64
-    by_since: I32
-
-    @classmethod
-    def of(cls, tree: Tree, weights: Weights, shift: F32, since: I64) -> Index:
-        """The rest follows from these."""
-        by_since = np.argsort(since, kind="stable").astype(np.int32)
-        return cls(tree, weights, shift, tree.leaf_of(len(since)), since, by_since)
 
 
 def search(index: Index, requests: RequestBatch, beam: int, k: int) -> Found:

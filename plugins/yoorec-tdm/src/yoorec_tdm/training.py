@@ -12,10 +12,10 @@ import numpy.typing as npt
 from yoorec.batch import Plays, Ragged, RequestBatch
 from yoorec_tdm.config import TdmConfig
 from yoorec_tdm.coplays import coplay_vectors
+from yoorec_tdm.index import Index
 from yoorec_tdm.samples import Plan, Sequences, draw
-from yoorec_tdm.scoring import Weights, readers_of, score_nodes
-from yoorec_tdm.search import Index, search
 from yoorec_tdm.tree import Tree, order_by_category, order_by_vectors
+from yoorec_tdm.weights import Weights
 
 __all__ = ["Learned", "requests_at", "train"]
 
@@ -253,6 +253,9 @@ class _Trainer:
 
     def _judged(self) -> tuple[float, float]:
         """Loss and recall on the tail, NaN without one."""
+        from yoorec_tdm.scoring import readers_of, score_nodes
+        from yoorec_tdm.search import search
+
         if not len(self.tail):
             return float("nan"), float("nan")
         weights, requests = self.weights(), self.requests

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from yoorec.artifacts.arrays import load_arrays, save_arrays
 from yoorec.errors import ArtifactError
+from yoorec.ragged import compiled, lowest_first
 
 __all__ = ["Tree", "order_by_category", "order_by_vectors"]
 
@@ -179,14 +178,14 @@ def order_by_vectors(item: I32, vectors: F32, arity: int) -> I32:
     that. Ties by item, so the same vectors give the same order.
     """
     rows = np.argsort(item, kind="stable")
-    found: I64 = _halve(np.ascontiguousarray(vectors[rows], np.float32), arity, _ITERATIONS)
+    found = _halve(np.ascontiguousarray(vectors[rows], np.float32), arity, _ITERATIONS)
     return np.asarray(item[rows[found]], np.int32)
 
 
-@njit(nogil=True, cache=True)
-def _farthest(vectors: Any, rows: Any, point: Any) -> int:
+@compiled
+def _farthest(vectors: F32, rows: I32, count: int, point: F32) -> int:
     best, most = 0, np.float32(-1.0)
-    for r in range(len(rows)):
+    for r in range(count):
         distance = np.float32(0.0)
         for d in range(len(point)):
             gap = vectors[rows[r], d] - point[d]
@@ -196,26 +195,32 @@ def _farthest(vectors: Any, rows: Any, point: Any) -> int:
     return best
 
 
-@njit(nogil=True, cache=True)
-def _mean(vectors: Any, rows: Any, mean: Any) -> None:
-    mean[:] = np.float32(0.0)
-    for row in rows:
-        for d in range(len(mean)):
-            mean[d] += vectors[row, d]
+@compiled
+def _mean(vectors: F32, rows: I32, count: int, mean: F32) -> None:
     for d in range(len(mean)):
-        mean[d] /= np.float32(len(rows))
+        mean[d] = np.float32(0.0)
+    for r in range(count):
+        for d in range(len(mean)):
+            mean[d] += vectors[rows[r], d]
+    for d in range(len(mean)):
+        mean[d] /= np.float32(count)
 
 
-@njit(nogil=True, cache=True)
-def _halve(vectors: Any, arity: int, iterations: int) -> Any:
-    """Rows int64 [V] in the order of the leaves."""
+@compiled
+def _halve(vectors: F32, arity: int, iterations: int) -> I32:
+    """Rows int32 [V] in the order of the leaves."""
     size, width = vectors.shape
-    order = np.arange(size)
+    order = np.empty(size, np.int32)
+    for row in range(size):
+        order[row] = row
     # A part: its first row, its rows, and how many children of one node it is still to be dealt out to.
     parts = [(0, size, min(arity, size))]
     one, other = np.empty(width, np.float32), np.empty(width, np.float32)
-    lean = np.empty(size, np.float32)
-    before = np.empty(size, np.int64)
+    lean = np.empty(1, np.float32)
+    bits = lean.view(np.uint32)
+    keys, edges, moved = np.empty(size, np.uint64), np.empty(size, np.uint64), np.empty(size, np.int32)
+    left_rows, right_rows = np.empty(size, np.int32), np.empty(size, np.int32)
+    lefts = np.zeros(size, np.bool_)
     while len(parts):
         start, count, children = parts.pop()
         if children == 1:
@@ -225,26 +230,44 @@ def _halve(vectors: Any, arity: int, iterations: int) -> Any:
         left = (children + 1) // 2
         share, over = count // children, count % children
         cut = left * share + min(left, over)
-        rows = order[start : start + count]
-        _mean(vectors, rows, other)
-        one[:] = vectors[rows[_farthest(vectors, rows, other)]]
-        other[:] = vectors[rows[_farthest(vectors, rows, one)]]
+        rows = order[start : start + count]  # rising, here and in every part
+        _mean(vectors, rows, count, other)
+        corner = rows[_farthest(vectors, rows, count, other)]
+        for d in range(width):
+            one[d] = vectors[corner, d]
+        corner = rows[_farthest(vectors, rows, count, one)]
+        for d in range(width):
+            other[d] = vectors[corner, d]
         for turn in range(iterations):
-            rows.sort()
             for r in range(count):
                 total = np.float32(0.0)
                 for d in range(width):
                     total += vectors[rows[r], d] * (other[d] - one[d])
-                lean[r] = total
-            sides = rows[np.argsort(lean[:count], kind="mergesort")]
-            sides[:cut].sort()
-            sides[cut:].sort()
-            rows[:] = sides
-            if turn and np.all(sides[:cut] == before[:cut]):
+                lean[0] = total + np.float32(0.0)  # no -0.0, whose bits differ
+                upside = bits[0] ^ (np.uint32(0xFFFFFFFF) if bits[0] >> np.uint32(31) else np.uint32(0x80000000))
+                keys[r] = (np.uint64(upside) << np.uint64(32)) | np.uint64(r)
+                edges[r] = keys[r]
+            lowest_first(edges, moved, count, cut)
+            edge = edges[0]
+            for r in range(1, cut):
+                edge = max(edge, edges[r])
+            lower, upper, same = 0, 0, turn > 0
+            for r in range(count):
+                nearer = keys[r] <= edge
+                same = same and nearer == lefts[r]
+                lefts[r] = nearer
+                left_rows[lower] = rows[r]
+                right_rows[upper] = rows[r]
+                lower += nearer
+                upper += not nearer
+            if same:
                 break
-            before[:cut] = sides[:cut]
-            _mean(vectors, rows[:cut], one)
-            _mean(vectors, rows[cut:], other)
+            _mean(vectors, left_rows, lower, one)
+            _mean(vectors, right_rows, upper, other)
+        for r in range(cut):
+            rows[r] = left_rows[r]
+        for r in range(cut, count):
+            rows[r] = right_rows[r - cut]
         parts.append((start, cut, left))
         parts.append((start + cut, count - cut, children - left))
     return order

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from yoorec.features.encoded import Encoded, Layout, Side
 from yoorec_tf.config import Shape
 from yoorec_tf.runtime import tensorflow
-from yoorec_tf.scoring import Weights
+from yoorec_tf.weights import Weights
 
 F32 = npt.NDArray[np.float32]
 

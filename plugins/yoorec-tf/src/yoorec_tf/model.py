@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,14 +25,15 @@ from yoorec.vectors.recall import VectorRecall
 from yoorec_tf.calibration import calibrated, reliability_plot
 from yoorec_tf.config import DnnConfig, LrConfig, WideDcnConfig, WideDeepConfig
 from yoorec_tf.metrics import Reliability, auc, gauc, log_loss, ndcg, reliability
-from yoorec_tf.processes import export_apart, train_apart
+from yoorec_tf.processes import Trainers, export_apart
 from yoorec_tf.samples import labels_of, training_set
-from yoorec_tf.scoring import Scorer, Weights, blend
 from yoorec_tf.serving import TensorFlowScorer
 from yoorec_tf.training import CURVE
+from yoorec_tf.weights import Weights
 
 if TYPE_CHECKING:
     from yoorec.data.catalogue import Catalogue
+    from yoorec_tf.scoring import Scorer
 
 __all__ = ["Dnn", "Lr", "WideDcn", "WideDeep"]
 
@@ -47,6 +49,17 @@ _JUDGED = 2000
 """Requests of the tail that calibrate and judge the network, at most; more where they have few candidates, up to
 `_JUDGED_ROWS` in all."""
 _JUDGED_ROWS = 100_000
+
+
+def _ready() -> None:
+    """Import the kernels of a request. Compiled anew that takes ten seconds, so a fit does it while it waits."""
+    import yoorec_tf.scoring  # noqa: F401
+
+
+def _kernels_of(weights: Weights, encoder: Encoder) -> Scorer:
+    from yoorec_tf.scoring import Scorer
+
+    return Scorer.of(weights, encoder.layout, encoder.items)
 
 
 class _Ranker:
@@ -84,28 +97,29 @@ class _Ranker:
         label, weight = labels_of(samples, config.objectives, config.watch)
         apart = samples.unrecalled
         beside = None if apart is None else labels_of(apart, config.objectives, config.watch)
-        context.progress(0.0, "features")
-        self._encoder = encoder = learn(config, samples, self._around)
-        self._histograms = score_histograms(self._normalised(samples.candidates))
-        rows = training_set(
-            *(samples, encoder, label, weight, beside, config.negatives, context.seed),
-            lambda done: context.progress(0.05 + 0.15 * done, "encoding"),
-        )
-        context.note("rows", len(rows.label))
-        context.note("ids", encoder.layout.size)
-        if len(rows.label):
-            cache = context.cache
-            learned = train_apart(
-                *(rows, encoder.layout, shape, config, context.seed, context.threads),
-                lambda done, note: context.progress(0.2 + 0.75 * done, note),
-                None if cache is None else cache / "checkpoints",
-                None if cache is None else cache / "logs",
+        with Trainers(config, context.threads) as trainers:
+            context.progress(0.0, "features")
+            self._encoder = encoder = learn(config, samples, self._around)
+            self._histograms = score_histograms(self._normalised(samples.candidates))
+            rows = training_set(
+                *(samples, encoder, label, weight, beside, config.negatives, context.seed),
+                lambda done: context.progress(0.05 + 0.15 * done, "encoding"),
             )
-            self._weights, curve = learned.weights, learned.curve
-        else:
+            context.note("rows", len(rows.label))
+            context.note("ids", encoder.layout.size)
             self._weights, curve = Weights.none(encoder.layout, shape), np.empty((0, len(CURVE)))
-        del rows
-        self._scorer = Scorer.of(self._weights, encoder.layout, encoder.items)
+            if len(rows.label):
+                cache, ready = context.cache, Thread(target=_ready)
+                ready.start()
+                self._weights, curve = trainers.train(
+                    *(rows, encoder.layout, shape, context.seed),
+                    lambda done, note: context.progress(0.2 + 0.75 * done, note),
+                    None if cache is None else cache / "checkpoints",
+                    None if cache is None else cache / "logs",
+                )
+                ready.join()
+            del rows
+        self._scorer = _kernels_of(self._weights, encoder)
         self._judge(samples, label, weight, curve)
         for name, figure in self._told["figures"].items():
             context.note(name, figure)
@@ -155,12 +169,14 @@ class _Ranker:
         self._encoder = Encoder.load(folder / _FEATURES, self._around)
         layout, items = self._encoder.layout, self._encoder.items
         self._weights = Weights.load(folder / _WEIGHTS, layout, config.shape())
-        self._scorer = Scorer.of(self._weights, layout, items)
+        self._scorer = _kernels_of(self._weights, self._encoder)
         if config.serve == "tensorflow":
             self._scorer = TensorFlowScorer(folder / _EXPORT, layout, items)
 
     def score(self, requests: RequestBatch, merged: CandidateBatch) -> F32:
         """float32 [N]: every row's score."""
+        from yoorec_tf.scoring import blend
+
         score = np.empty(len(merged.item), np.float32)
         for start in range(0, len(merged), _TOGETHER):
             stop = min(start + _TOGETHER, len(merged))

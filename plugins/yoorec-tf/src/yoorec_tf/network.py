@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from yoorec.features.encoded import Columns, Layout
 from yoorec_tf.config import Shape
-from yoorec_tf.scoring import SIDES, Weights, widths
+from yoorec_tf.weights import SIDES, Weights, widths
 
 __all__ = ["Network", "adam"]
 

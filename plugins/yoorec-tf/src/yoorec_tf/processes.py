@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 from threading import Thread
@@ -23,7 +24,7 @@ from yoorec.features.config import FeatureKeys
 from yoorec.features.encoded import Layout, Side
 from yoorec_tf.config import LearnConfig, Shape
 from yoorec_tf.export import export
-from yoorec_tf.scoring import Weights
+from yoorec_tf.runtime import tensorflow
 from yoorec_tf.storage import (
     Memory,
     ParquetSamples,
@@ -35,8 +36,9 @@ from yoorec_tf.storage import (
     write_tfrecord,
 )
 from yoorec_tf.training import Learned, train
+from yoorec_tf.weights import Weights
 
-__all__ = ["export_apart", "train_apart"]
+__all__ = ["Trainers", "export_apart"]
 
 F32 = npt.NDArray[np.float32]
 
@@ -44,76 +46,111 @@ _SAID = 4000
 """Characters of a failed process' last words that are passed on."""
 
 
-def train_apart(
-    samples: TrainingSet,
-    layout: Layout,
-    shape: Shape,
-    config: LearnConfig,
-    seed: int,
-    threads: int,
-    report: Callable[[float, str], None],
-    checkpoints: Path | None = None,
-    events: Path | None = None,
-) -> Learned:
-    """`training.train` by `config.workers` processes of this machine, which share `threads` and talk over loopback.
+class Trainers:
+    """Processes of this machine that train together; they start TensorFlow while this one encodes what they learn from.
 
-    samples:     at least one request, with all items.
-    checkpoints: a folder that outlives the call: the same call after this one was killed goes on from the last of
-                 them. Those of other samples, keys or seeds are dropped, and all of them once training has ended.
-
-    Raises RuntimeError with the last words of a process that failed; the others are ended then, and so they are when
-    this one is interrupted.
+    Used as a context, whose end is theirs.
     """
-    other = {field.name for field in fields(FeatureKeys)}
-    told = {field.name: getattr(config, field.name) for field in fields(LearnConfig) if field.name not in other}
-    told["objectives"] = dict(config.objectives)
-    job = {"shape": asdict(shape), "config": told, "seed": seed, "threads": max(1, threads // config.workers)}
-    own = None if checkpoints is None else _own(checkpoints, _fingerprint(samples, layout, shape, told, seed))
-    job["checkpoints"], job["events"] = (None if each is None else str(each) for each in (own, events))
-    with tempfile.TemporaryDirectory(prefix="yoorec-tf-") as name:
-        folder = Path(name)
-        write_items(folder, layout, samples.encoded.item)
-        write_parquet(folder, Memory(samples))
-        (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
-        addresses = _addresses(config.workers)
-        processes: list[subprocess.Popen[str]] = []
-        failed: list[int] = []
+
+    def __init__(self, config: LearnConfig, threads: int) -> None:
+        """Start `config.workers` of them, which share `threads` and talk over loopback."""
+        self._config = config
+        self._folder = tempfile.TemporaryDirectory(prefix="yoorec-tf-")
+        self._processes: list[subprocess.Popen[str]] = []
+        self._failed: list[int] = []
+        share, addresses, folder = max(1, threads // config.workers), _addresses(config.workers), self._folder.name
         try:
             for number in range(config.workers):
-                with (folder / f"said{number}").open("w", encoding="utf-8") as said:
-                    processes.append(
+                with (Path(folder) / f"said{number}").open("w", encoding="utf-8") as said:
+                    self._processes.append(
                         subprocess.Popen(
-                            [sys.executable, "-m", "yoorec_tf.processes", str(folder)],
+                            [sys.executable, "-m", "yoorec_tf.processes", "train", folder, str(share)],
                             env=_environment(addresses, number),
-                            stdin=subprocess.DEVNULL,
+                            stdin=subprocess.PIPE,
                             stdout=subprocess.PIPE if number == 0 else subprocess.DEVNULL,
                             stderr=said,
                             text=True,
                         )
                     )
-            watchers = [Thread(target=_watch, args=(number, processes, failed)) for number in range(config.workers)]
-            for watcher in watchers:
-                watcher.start()
-            chief = processes[0].stdout
-            assert chief is not None
-            for line in chief:
-                report(*json.loads(line))
-            for watcher in watchers:
-                watcher.join()
-        finally:
-            for process in processes:
-                process.kill()
-                process.wait()
-                if process.stdout is not None:
-                    process.stdout.close()
-        if failed:
-            words = (folder / f"said{failed[0]}").read_text(encoding="utf-8", errors="replace")[-_SAID:].strip()
-            how = f"ended with {processes[failed[0]].returncode}"
-            raise RuntimeError(f"tf: training process {failed[0] + 1} of {config.workers} {how}: {words}")
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Trainers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End what still runs."""
+        for process in self._processes:
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    with suppress(BrokenPipeError):
+                        pipe.close()
+        self._folder.cleanup()
+
+    def train(
+        self,
+        samples: TrainingSet,
+        layout: Layout,
+        shape: Shape,
+        seed: int,
+        report: Callable[[float, str], None],
+        checkpoints: Path | None = None,
+        events: Path | None = None,
+    ) -> Learned:
+        """`training.train`, once, by these processes.
+
+        samples:     at least one request, with all items.
+        checkpoints: a folder that outlives the call: the same call after this one was killed goes on from the last of
+                     them. Those of other samples, keys or seeds are dropped, and all of them once training has ended.
+
+        Raises RuntimeError with the last words of a process that failed; the others are ended then.
+        """
+        config, folder, processes = self._config, Path(self._folder.name), self._processes
+        other = {field.name for field in fields(FeatureKeys)}
+        told = {field.name: getattr(config, field.name) for field in fields(LearnConfig) if field.name not in other}
+        told["objectives"] = dict(config.objectives)
+        job: dict[str, object] = {"shape": asdict(shape), "config": told, "seed": seed}
+        own = None if checkpoints is None else _own(checkpoints, _fingerprint(samples, layout, shape, told, seed))
+        job["checkpoints"], job["events"] = (None if each is None else str(each) for each in (own, events))
+        write_items(folder, layout, samples.encoded.item)
+        write_parquet(folder, Memory(samples))
+        (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
+        watchers = [Thread(target=self._watch, args=(number,)) for number in range(len(processes))]
+        for watcher in watchers:
+            watcher.start()
+        for process in processes:
+            assert process.stdin is not None
+            with suppress(BrokenPipeError):  # it has ended; its watcher says how
+                process.stdin.write("begin\n")
+                process.stdin.flush()
+        chief = processes[0].stdout
+        assert chief is not None
+        for line in chief:
+            report(*json.loads(line))
+        for watcher in watchers:
+            watcher.join()
+        if self._failed:
+            first = self._failed[0]
+            words = (folder / f"said{first}").read_text(encoding="utf-8", errors="replace")[-_SAID:].strip()
+            how = f"ended with {processes[first].returncode}"
+            raise RuntimeError(f"tf: training process {first + 1} of {config.workers} {how}: {words}")
         learned = Learned(Weights.load(folder / "learned", layout, shape), *load_arrays(folder / "learned", "curve"))
-    if own is not None:
-        shutil.rmtree(own, ignore_errors=True)
-    return learned
+        if own is not None:
+            shutil.rmtree(own, ignore_errors=True)
+        return learned
+
+    def _watch(self, number: int) -> None:
+        """Wait for a process to end; where it failed, end the others, which would wait for it for ever."""
+        if self._processes[number].wait():
+            self._failed.append(number)
+            for process in self._processes:
+                process.kill()
 
 
 def export_apart(
@@ -134,7 +171,7 @@ def export_apart(
         weights.save(aside / "weights")
         job = {"shape": asdict(shape), "objectives": objectives, "scale": scale.tolist(), "shift": shift.tolist()}
         (aside / "export.json").write_text(json.dumps(job), encoding="utf-8")
-        command = [sys.executable, "-m", "yoorec_tf.processes", str(aside), str(folder)]
+        command = [sys.executable, "-m", "yoorec_tf.processes", "export", str(aside), str(folder)]
         done = subprocess.run(
             command, env=_environment([], 0), stdin=subprocess.DEVNULL, capture_output=True, text=True
         )
@@ -162,14 +199,6 @@ def _own(checkpoints: Path, name: str) -> Path:
             shutil.rmtree(other, ignore_errors=True)
     (checkpoints / name).mkdir(exist_ok=True)
     return checkpoints / name
-
-
-def _watch(number: int, processes: list[subprocess.Popen[str]], failed: list[int]) -> None:
-    """Wait for a process to end; where it failed, end the others, which would wait for it for ever."""
-    if processes[number].wait():
-        failed.append(number)
-        for process in processes:
-            process.kill()
 
 
 def _addresses(workers: int) -> list[str]:
@@ -200,8 +229,13 @@ def _environment(addresses: list[str], number: int) -> dict[str, str]:
     return found
 
 
-def _main(folder: Path) -> None:
-    """What a training process does: read the job, train, tell of it, and, being the first, write what was learned."""
+def _train(folder: Path, threads: int) -> None:
+    """What a training process does: start TensorFlow, wait for the job, train, tell of it, and, being the first, write
+    what was learned.
+    """
+    tensorflow(threads)
+    if not sys.stdin.readline():
+        return  # what began this process has ended
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
     shape = Shape(**(job["shape"] | {"hidden": tuple(job["shape"]["hidden"])}))
     layout, item = read_items(folder)
@@ -219,7 +253,7 @@ def _main(folder: Path) -> None:
         sys.stdout.flush()
 
     checkpoints, events = (None if job[name] is None else Path(job[name]) for name in ("checkpoints", "events"))
-    learned = train(source, item, layout, shape, config, job["seed"], job["threads"], report, checkpoints, events)
+    learned = train(source, item, layout, shape, config, job["seed"], threads, report, checkpoints, events)
     if number == 0:
         (folder / "learned").mkdir()
         learned.weights.save(folder / "learned")
@@ -237,7 +271,7 @@ def _export(aside: Path, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 2:
-        _export(Path(sys.argv[1]), Path(sys.argv[2]))
+    if sys.argv[1] == "export":
+        _export(Path(sys.argv[2]), Path(sys.argv[3]))
     else:
-        _main(Path(sys.argv[1]))
+        _train(Path(sys.argv[2]), int(sys.argv[3]))

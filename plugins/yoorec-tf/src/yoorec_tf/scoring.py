@@ -13,25 +13,18 @@ All sums run in one order, row by row, so no score depends on the rows or reques
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import pairwise
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
-from yoorec.artifacts.arrays import load_arrays, save_arrays
-from yoorec.errors import ArtifactError
 from yoorec.features.encoded import Encoded, Layout, Side
+from yoorec.ragged import compiled
 from yoorec.ragged.arrays import F32, I32, I64, kernel, readonly, table
-from yoorec_tf.config import Shape
+from yoorec.ragged.dense import add_product, add_to, copy_to
+from yoorec_tf.weights import Weights, widths
 
-__all__ = ["SIDES", "Scorer", "Weights", "blend", "widths"]
-
-SIDES = ("request", "item", "row")
-"""The sides of a layout, in the order in which their features stand in x0."""
+__all__ = ["Scorer", "blend"]
 
 _FOLDED = 1024
 """Numbers that the products of cross layers may add to a part."""
@@ -45,121 +38,7 @@ _matrix, _imatrix = table(types.float32), table(types.int32)
 _cube = types.Array(types.float32, 3, "C", readonly=True)
 
 
-def widths(layout: Layout, dim: int) -> tuple[int, int, int]:
-    """How many numbers of x0 each side has, with vectors of `dim` numbers; none with 0, a network without vectors."""
-    sides = (layout.request, layout.item, layout.row)
-    request, item, row = ((side.embedded + len(side.many)) * dim + len(side.value) if dim else 0 for side in sides)
-    return request, item, row
-
-
-class Weights(NamedTuple):
-    """What was learned, with D numbers in x0, O outputs, V values on all sides and L cross layers of rank r.
-
-    vectors:    float32 [embedded, dim], by place, row 0 zero; [1, 0] without.
-    linear:     float32 [size, O], by place, row 0 zero. slope: float32 [V, O], of the values; [0, O] without.
-    bias:       float32 [O].
-    first:      float32 [D, H], of the first deep layer; [0, 0] without. first_bias: float32 [H].
-    hidden:     int32 [layers], H first.
-    deep:       float32, per later layer its matrix row by row and its biases.
-    down:       float32 [L, D, r]. up: float32 [L, r, D]; with full matrices r is D, and up is [0, 0, D].
-    cross_bias: float32 [L, D].
-    logit:      float32 [D + last of hidden, O], or [last of hidden, O] without cross layers; [0, O] without both.
-    seen:       int32 [2, S + M], least and greatest place of each embedded id and each list of the row side in what was
-                learned from; only a bound on what is worth tabling.
-    """
-
-    vectors: F32
-    linear: F32
-    slope: F32
-    bias: F32
-    first: F32
-    first_bias: F32
-    hidden: I32
-    deep: F32
-    down: F32
-    up: F32
-    cross_bias: F32
-    logit: F32
-    seen: I32
-
-    @classmethod
-    def none(cls, layout: Layout, shape: Shape) -> Weights:
-        """Of a network that learned nothing: it scores every row 0."""
-
-        def zeros(*sizes: int) -> F32:
-            return np.zeros(sizes, np.float32)
-
-        total, outputs, layers = sum(widths(layout, shape.dim)), shape.outputs, shape.cross_layers
-        values = sum(len(side.value) for side in (layout.request, layout.item, layout.row))
-        wide, rank = shape.wide, shape.rank or total
-        later = sum(width * units + units for width, units in pairwise(shape.hidden))
-        last = (total if layers else 0) + shape.hidden[-1] if shape.dim else 0
-        return cls(
-            zeros(layout.embedded, shape.dim) if shape.dim else zeros(1, 0),
-            zeros(layout.size if wide else 0, outputs),
-            zeros(values if wide else 0, outputs),
-            zeros(outputs),
-            zeros(total, shape.hidden[0] if shape.hidden else 0),
-            zeros(shape.hidden[0] if shape.hidden else 0),
-            np.array(shape.hidden, np.int32),
-            zeros(later),
-            zeros(layers, total, rank if layers else 0),
-            zeros(layers, shape.rank, total) if layers and shape.rank else zeros(0, 0, total),
-            zeros(layers, total),
-            zeros(last, outputs),
-            np.repeat(np.array([[1], [0]], np.int32), layout.row.embedded + len(layout.row.many), 1),
-        )
-
-    def later(self) -> Iterator[tuple[F32, F32]]:
-        """Matrix [I, J] and biases [J] of each deep layer but the first."""
-        at = 0
-        for width, units in zip(self.hidden[:-1].tolist(), self.hidden[1:].tolist(), strict=True):
-            bias = at + width * units
-            yield self.deep[at:bias].reshape(width, units), self.deep[bias : bias + units]
-            at = bias + units
-
-    def save(self, folder: Path) -> None:
-        """Write the arrays."""
-        save_arrays(folder, **self._asdict())
-
-    @classmethod
-    def load(cls, folder: Path, layout: Layout, shape: Shape) -> Weights:
-        """Read back what `save` wrote. Raises ArtifactError where an array does not fit the layout or the shape."""
-        found = cls(*load_arrays(folder, *cls._fields))
-        expected = cls.none(layout, shape)
-        for name, array, other in zip(cls._fields, found, expected, strict=True):
-            if array.shape != other.shape or array.dtype != other.dtype:
-                raise ArtifactError(
-                    f"{folder / name}.npy: {array.dtype} {array.shape}, expected {other.dtype} {other.shape}"
-                )
-        return found
-
-
-@njit(nogil=True, cache=True)
-def _add_product(out: F32, value: F32, matrix: F32) -> None:
-    """out[h] += value . column h of matrix float32 [D, H], four rows a pass; the sum runs over the rows in order."""
-    width, units = matrix.shape
-    d = 0
-    while d + 4 <= width:
-        a, b, c, e = value[d], value[d + 1], value[d + 2], value[d + 3]
-        one, two, three, four = matrix[d], matrix[d + 1], matrix[d + 2], matrix[d + 3]
-        for h in range(units):
-            out[h] = (((out[h] + a * one[h]) + b * two[h]) + c * three[h]) + e * four[h]
-        d += 4
-    while d < width:
-        a, one = value[d], matrix[d]
-        for h in range(units):
-            out[h] += a * one[h]
-        d += 1
-
-
-@njit(nogil=True, cache=True)
-def _add(out: F32, more: F32) -> None:
-    for h in range(len(out)):
-        out[h] += more[h]
-
-
-@njit(nogil=True, cache=True)
+@compiled
 def _add_rows(out: F32, matrix: F32, rows: I64) -> None:
     """Add the named rows of matrix float32 [R, P] in order, four a pass."""
     k = 0
@@ -169,11 +48,11 @@ def _add_rows(out: F32, matrix: F32, rows: I64) -> None:
             out[h] = (((out[h] + one[h]) + two[h]) + three[h]) + four[h]
         k += 4
     while k < len(rows):
-        _add(out, matrix[rows[k]])
+        add_to(out, matrix[rows[k]])
         k += 1
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _look(
     id: I32, value: F32, offsets: I64, many: I32, r: int, embedded: int, vectors: F32, linear: F32, x: F32, lin: F32
 ) -> None:
@@ -210,7 +89,7 @@ def _look(
             x[at + v] = value[r, v]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _part(
     id: I32,
     value: F32,
@@ -230,9 +109,9 @@ def _part(
     part[:] = np.float32(0.0)
     _look(id, value, offsets, many, r, embedded, vectors, linear, x, wide)
     if len(slope):
-        _add_product(wide, value[r], slope)
+        add_product(wide, value[r], slope)
     if len(x):
-        _add_product(part, x, basis)
+        add_product(part, x, basis)
 
 
 @kernel(
@@ -257,7 +136,7 @@ def _parts(
         _part(id, value, offsets, many, r, embedded, vectors, linear, basis, slope, x[r], part[r])
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _ended(
     part: F32,
     hidden: I32,
@@ -281,12 +160,12 @@ def _ended(
         out[o] = part[len(part) - outputs + o] + cross[o]
     if layers:
         at = units + layers * rank
-        z[: layers * rank] = part[units:at]
+        copy_to(z[: layers * rank], part[units:at])
         for layer in range(1, layers):
             target = z[layer * rank : (layer + 1) * rank]
             for earlier in range(layer):
                 square = part[at : at + rank * rank].reshape(rank, rank)
-                _add_product(target, z[earlier * rank : (earlier + 1) * rank], square)
+                add_product(target, z[earlier * rank : (earlier + 1) * rank], square)
                 at += rank * rank
         for j in range(layers * rank):
             for o in range(outputs):
@@ -299,8 +178,8 @@ def _ended(
         for layer in range(1, len(hidden)):
             width, units = units, hidden[layer]
             bias = at + width * units
-            later[:units] = deep[bias : bias + units]
-            _add_product(later[:units], now[:width], deep[at:bias].reshape(width, units))
+            copy_to(later[:units], deep[bias : bias + units])
+            add_product(later[:units], now[:width], deep[at:bias].reshape(width, units))
             for h in range(units):
                 later[h] = max(later[h], np.float32(0.0))
             now, later = later, now
@@ -311,21 +190,21 @@ def _ended(
                 out[o] += now[h] * logit[first + h, o]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _crossed(x0: F32, first: F32, down: F32, up: F32, bias: F32, logit: F32, x: F32, y: F32, z: F32, out: F32) -> None:
     """out[o] = x_L . logit, layer by layer; first: what x0 makes of the first layer's `down`."""
-    x[:] = x0
+    copy_to(x, x0)
     for layer in range(len(down)):
         z[:] = np.float32(0.0)
         if layer:
-            _add_product(z, x, down[layer])
+            add_product(z, x, down[layer])
         else:
-            z[:] = first
-        y[:] = bias[layer]
+            copy_to(z, first)
+        copy_to(y, bias[layer])
         if len(up):
-            _add_product(y, z, up[layer])
+            add_product(y, z, up[layer])
         else:
-            _add(y, z)
+            add_to(y, z)
         for d in range(len(x)):
             x[d] = x0[d] * y[d] + x[d]
     out[:] = np.float32(0.0)
@@ -336,36 +215,30 @@ def _crossed(x0: F32, first: F32, down: F32, up: F32, bias: F32, logit: F32, x: 
 
 @kernel(
     types.void,
-    *(_i64, _i32, _i64),
-    *(_imatrix, _matrix, _i64, _i32) * 3,
+    *(_i64, _i32, _matrix, _matrix, _matrix, _matrix),
+    *(_imatrix, _matrix, _i64, _i32, types.int64),
     *(_matrix, _matrix, _matrix, _matrix),
-    *(_f32, _matrix, _matrix, _i32, _i32, _i32, _matrix),
-    *(_i32, _f32, _cube, _cube, _matrix, _matrix, types.int64, types.int64, types.int64),
+    *(_f32, _i32, _i32, _i32, _matrix),
+    *(_i32, _f32, _cube, _cube, _matrix, _matrix, types.int64, types.int64),
     types.float32[:, ::1],
 )
 def _score(
     offsets: I64,
     index: I32,
-    embedded: I64,
-    request_id: I32,
-    request_value: F32,
-    request_offsets: I64,
-    request_many: I32,
-    item_id: I32,
-    item_value: F32,
-    item_offsets: I64,
-    item_many: I32,
+    request_x: F32,
+    request_part: F32,
+    item_x: F32,
+    item_part: F32,
     row_id: I32,
     row_value: F32,
     row_offsets: I64,
     row_many: I32,
+    embedded: int,
     vectors: F32,
     linear: F32,
     basis: F32,
     slope: F32,
     always: F32,
-    item_x: F32,
-    item_part: F32,
     low: I32,
     high: I32,
     start: I32,
@@ -378,27 +251,15 @@ def _score(
     logit: F32,
     layers: int,
     rank: int,
-    item_lists: int,
     score: F32,
 ) -> None:
-    dim, outputs, size = vectors.shape[1], score.shape[1], len(always)
-    values_q, values_i, values_r = request_value.shape[1], item_value.shape[1], row_value.shape[1]
-    # Slopes exist only beside linear weights; without, all three cuts are empty.
-    cut_q = min(values_q, len(slope))
-    cut_i = min(values_q + values_i, len(slope))
-    width_q = width_i = width_r = 0
-    lists_r = (len(row_offsets) - 1) // len(row_id) if len(row_id) else 0
-    if dim and len(request_id):
-        lists_q = (len(request_offsets) - 1) // len(request_id)
-        width_q = (embedded[0] + lists_q) * dim + values_q
-        width_i = (embedded[1] + item_lists) * dim + values_i
-        width_r = len(basis) - width_q - width_i
-    basis_q, basis_i = basis[:width_q], basis[width_q : width_q + width_i]
-    basis_r = basis[width_q + width_i :]
+    """Logits of rows; basis and slope are the row side's rows of them, and so is what stands by row."""
+    dim, outputs, size, values = vectors.shape[1], score.shape[1], len(always), row_value.shape[1]
+    width_q, width_i, width_r = request_x.shape[1], item_x.shape[1], len(basis)
+    lists = (len(row_offsets) - 1) // len(row_id) if len(row_id) else 0
     explicit = len(down) > 0 and layers == 0
     width = width_q + width_i + width_r
     x0 = np.empty(width, np.float32)
-    lost = np.empty(max(width_i, 1), np.float32)
     asked, part, own = np.empty(size, np.float32), np.empty(size, np.float32), np.empty(size, np.float32)
     cross, lin = np.zeros(outputs, np.float32), np.zeros(outputs, np.float32)
     widest = 1
@@ -409,78 +270,45 @@ def _score(
     crossed, factor = np.empty(width, np.float32), np.empty(width, np.float32)
     inner = np.empty(down.shape[2], np.float32)
     first = hidden[0] if len(hidden) else 0
-    found = np.empty(max(embedded[2], dim), np.int64)
+    found = np.empty(max(embedded, dim), np.int64)
     for b in range(len(offsets) - 1):
-        if offsets[b] == offsets[b + 1]:
-            continue
-        _part(
-            request_id,
-            request_value,
-            request_offsets,
-            request_many,
-            b,
-            embedded[0],
-            vectors,
-            linear,
-            basis_q,
-            slope[:cut_q],
-            x0[:width_q],
-            asked,
-        )
-        _add(asked, always)
+        copy_to(asked, request_part[b])
+        add_to(asked, always)
+        if explicit:
+            copy_to(x0[:width_q], request_x[b])
         for n in range(offsets[b], offsets[b + 1]):
-            if len(item_part):
-                other = item_part[index[n]]
-                for h in range(size):
-                    part[h] = asked[h] + other[h]
-                if explicit:
-                    x0[width_q : width_q + width_i] = item_x[index[n]]
-            else:
-                _part(
-                    item_id,
-                    item_value,
-                    item_offsets,
-                    item_many,
-                    index[n],
-                    embedded[1],
-                    vectors,
-                    linear,
-                    basis_i,
-                    slope[cut_q:cut_i],
-                    lost[:width_i],
-                    own,
-                )
-                for h in range(size):
-                    part[h] = asked[h] + own[h]
-                if explicit:
-                    x0[width_q : width_q + width_i] = lost[:width_i]
+            other = item_part[index[n]]
+            for h in range(size):
+                part[h] = asked[h] + other[h]
+            if explicit:
+                copy_to(x0[width_q : width_q + width_i], item_x[index[n]])
             wide = part[size - outputs :]
             row = x0[width_q + width_i :]
             known = 0
             for s in range(row_id.shape[1]):
                 place = row_id[n, s]
-                if s < embedded[2] and dim:
+                if s < embedded and dim:
                     if explicit:
-                        row[s * dim : (s + 1) * dim] = vectors[place]
+                        copy_to(row[s * dim : (s + 1) * dim], vectors[place])
                     if low[s] <= place and place <= high[s]:
                         found[known] = start[s] + place - low[s]
                         known += 1
                         continue
-                    _add_product(part, vectors[place], basis_r[s * dim : (s + 1) * dim])
+                    add_product(part, vectors[place], basis[s * dim : (s + 1) * dim])
                 if len(linear):
                     for o in range(outputs):
                         wide[o] += linear[place, o]
             _add_rows(part, tabled, found[:known])
-            for m in range(lists_r):
-                at, stop = row_offsets[n * lists_r + m], row_offsets[n * lists_r + m + 1]
-                slot = (embedded[2] + m) * dim
+            for m in range(lists):
+                at, stop = row_offsets[n * lists + m], row_offsets[n * lists + m + 1]
+                slot = (embedded + m) * dim
                 if explicit:
                     row[slot : slot + dim] = np.float32(0.0)
                 if stop == at:
                     continue
                 share = np.float32(1.0) / np.float32(stop - at)
                 if dim:
-                    s = embedded[2] + m
+                    s = embedded + m
                     known = 0
                     while not explicit and at + known < stop and known < dim:
                         place = row_many[at + known]
@@ -500,20 +328,20 @@ def _score(
                     for k in range(at, stop):
                         for d in range(dim):
                             pooled[d] += share * vectors[row_many[k], d]
-                    _add_product(part, pooled, basis_r[slot : slot + dim])
+                    add_product(part, pooled, basis[slot : slot + dim])
                 if len(linear):
                     lin[:] = np.float32(0.0)
                     for k in range(at, stop):
                         for o in range(outputs):
                             lin[o] += share * linear[row_many[k], o]
-                    _add(wide, lin)
-            if values_r:
+                    add_to(wide, lin)
+            if values:
                 if len(slope):
-                    _add_product(wide, row_value[n], slope[cut_i:])
+                    add_product(wide, row_value[n], slope)
                 if dim:
-                    _add_product(part, row_value[n], basis_r[width_r - values_r :])
+                    add_product(part, row_value[n], basis[width_r - values :])
                     if explicit:
-                        row[width_r - values_r :] = row_value[n]
+                        copy_to(row[width_r - values :], row_value[n])
             if explicit:
                 seen = part[first : first + len(inner)]
                 _crossed(x0, seen, down, up, cross_bias, logit[:width], crossed, factor, inner, cross)
@@ -580,14 +408,17 @@ class Scorer:
 
     def with_items(self, item: Side) -> Scorer:
         """The same for other items."""
-        request, width, _ = widths(self.layout, self.weights.vectors.shape[1])
+        width = widths(self.layout, self.weights.vectors.shape[1])[1]
         if len(item) * (self.basis.shape[1] + width) * 4 > _ITEM_BYTES:
-            none = np.zeros((0, 1), np.float32)
-            return replace(self, item_x=none, item_part=none)
+            item = item.take(np.empty(0, np.int64))
+        x, part = self._of_items(item)
+        return replace(self, item_x=x, item_part=part)
+
+    def _of_items(self, item: Side) -> tuple[F32, F32]:
+        request, width, _ = widths(self.layout, self.weights.vectors.shape[1])
         first = len(self.layout.request.value)
         slope = self.weights.slope[first : first + len(self.layout.item.value)]
-        x, part = self._made(item, self.layout.item.embedded, self.basis[request : request + width], slope)
-        return replace(self, item_x=x, item_part=part)
+        return self._made(item, self.layout.item.embedded, self.basis[request : request + width], slope)
 
     def _with_rows(self) -> Scorer:
         """With tables for the row side's ids, those of fewest places first, as many as there is room for."""
@@ -621,21 +452,30 @@ class Scorer:
         if len(self.item_part) not in (0, len(encoded.item)):
             raise ValueError(f"item: {len(encoded.item)} rows, expected {len(self.item_part)}")
         weights, layout = self.weights, self.layout
+        request, item, _ = widths(layout, weights.vectors.shape[1])
+        values = len(layout.request.value)
+        request_x, request_part = self._made(
+            encoded.request, layout.request.embedded, self.basis[:request], weights.slope[:values]
+        )
+        index, item_x, item_part = np.ascontiguousarray(encoded.index), self.item_x, self.item_part
+        if not len(self.item_part):
+            some, places = np.unique(index, return_inverse=True)
+            index, (item_x, item_part) = places.astype(np.int32), self._of_items(encoded.item.take(some))
         score = np.empty((len(encoded.index), len(weights.bias)), np.float32)
         _score(
             np.ascontiguousarray(encoded.offsets),
-            np.ascontiguousarray(encoded.index),
-            np.array([layout.request.embedded, layout.item.embedded, layout.row.embedded]),
-            *_columns(encoded.request),
-            *_columns(encoded.item),
+            index,
+            request_x,
+            request_part,
+            item_x,
+            item_part,
             *_columns(encoded.row),
+            layout.row.embedded,
             weights.vectors,
             weights.linear,
-            self.basis,
-            weights.slope,
+            self.basis[request + item :],
+            weights.slope[values + len(layout.item.value) :],
             self.always,
-            self.item_x,
-            self.item_part,
             self.low,
             self.high,
             self.start,
@@ -648,7 +488,6 @@ class Scorer:
             weights.logit,
             self.layers,
             self.rank,
-            len(layout.item.many),
             score,
         )
         return score

@@ -15,8 +15,8 @@ from yoorec.features.encoded import Encoded, Layout, Side
 from yoorec_tf.config import LearnConfig, Shape
 from yoorec_tf.metrics import auc, gauc, log_loss, ndcg
 from yoorec_tf.runtime import tensorflow
-from yoorec_tf.scoring import Scorer, Weights
 from yoorec_tf.storage import Batch, Samples, TrainingSet, batches, join
+from yoorec_tf.weights import Weights
 
 __all__ = ["CURVE", "Learned", "train"]
 
@@ -34,6 +34,8 @@ _LISTS = 0.01
 """Share of them that must have both a positive and a negative row to be judged by order."""
 _NDCG_AT = 10
 _REPORT_STEPS = 20
+_AVERAGED = 8
+"""Points of an epoch, evenly spread, whose weights are averaged."""
 
 
 class Learned(NamedTuple):
@@ -110,6 +112,7 @@ class _Trainer:
         self.curve: list[list[float]] = []
         self.variables = [each.value for each in (*self.network.variables, *self.optimizer.variables)]
         self.kept = self.network.get_weights()
+        self.mean = [np.zeros_like(each) for each in self.kept]
         self.folder = checkpoints
         self.writer = tf.summary.create_file_writer(str(events)) if events and not self.worker else None
 
@@ -143,11 +146,14 @@ class _Trainer:
         for batch in self._batches():
             self.total += float(self.step_of(self._randomness(), *batch))
             self.step += 1
+            self._average()
             if self.step % _REPORT_STEPS == 0:
                 share = (self.epoch + self.step / self.steps) / config.epochs
                 report(share, f"{place}: loss {self.total / self.step:.4f}")
             if self.step % config.checkpoint == 0 and self.step < self.steps:
                 self.save()
+        own = self.network.get_weights()
+        self.network.set_weights(self.mean)
         figures = [self.total / self.steps, *self._judged()]
         self.curve.append(figures)
         if self.writer is not None:
@@ -159,10 +165,23 @@ class _Trainer:
                     tf.summary.write(name, tf.constant(figure, tf.float32), step=self.epoch + 1, metadata=kind)
             self.writer.flush()
         self._keep(figures)
+        self.network.set_weights(own)
         self.epoch, self.step, self.total = self.epoch + 1, 0, 0.0
         self.save()
         told = [f"{name} {figure:.4f}" for name, figure in zip(CURVE, figures, strict=True) if figure == figure]
         report(self.epoch / config.epochs, f"{place}: {', '.join(told)}")
+
+    def _average(self) -> None:
+        """Take this step's weights into the mean of the epoch's, at some of its steps.
+
+        Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018.
+        """
+        every = max(1, self.steps // _AVERAGED)
+        if self.step % every:
+            return
+        count = self.step // every
+        for mean, own in zip(self.mean, self.network.get_weights(), strict=True):
+            mean += (own - mean) / np.float32(count)
 
     def _keep(self, figures: list[float]) -> None:
         """Keep the weights if the tail says they are the best so far: by ndcg where it has lists to order, else by AUC.
@@ -270,6 +289,8 @@ class _Trainer:
 
     def _judged(self) -> list[float]:
         """The curve's figures on the tail's rows of any weight, by the serving kernel; NaN for nothing to judge."""
+        from yoorec_tf.scoring import Scorer  # not before: what began the training is compiling it for its own use
+
         tail = self.tail
         if not len(tail):
             return [float("nan")] * (len(CURVE) - 1)
@@ -295,7 +316,7 @@ class _Trainer:
             return
         state = [self.epoch, self.step, self.waited, self.best, self.total, self.curve]
         values = [each.numpy() for each in self.variables]
-        checkpoint = self._checkpoint(values, self.kept, json.dumps(state))
+        checkpoint = self._checkpoint(values, self.kept, self.mean, json.dumps(state))
         self._manager(checkpoint).save(checkpoint_number=self.epoch * (self.steps + 1) + self.step)
 
     def restore(self) -> None:
@@ -304,22 +325,23 @@ class _Trainer:
         if self.folder is None or (last := tf.train.latest_checkpoint(str(self.folder))) is None:
             return
         values = [each.numpy() for each in self.variables]
-        checkpoint = self._checkpoint(values, self.kept, "")
+        checkpoint = self._checkpoint(values, self.kept, self.mean, "")
         checkpoint.restore(last).assert_consumed()
         for variable, found in zip(self.variables, checkpoint.variables, strict=True):
             variable.assign(found)
-        self.kept = [each.numpy() for each in checkpoint.kept]
+        self.kept, self.mean = ([each.numpy() for each in some] for some in (checkpoint.kept, checkpoint.mean))
         state = json.loads(checkpoint.state.numpy())
         self.epoch, self.step, self.waited, self.best, self.total, self.curve = state
 
-    def _checkpoint(self, values: list[Any], kept: list[Any], state: str) -> Any:
-        """Copies of the network's and the optimizer's variables, the best weights, and how far training has come.
+    def _checkpoint(self, values: list[Any], kept: list[Any], mean: list[Any], state: str) -> Any:
+        """Copies of the network's and the optimizer's variables, the best weights, the epoch's mean ones, and how far
+        training has come.
 
         Copies, since variables that a cluster mirrors can only be written by all of its processes together.
         """
         tf = self._tf
-        copies, best = [tf.Variable(each) for each in values], [tf.Variable(each) for each in kept]
-        return tf.train.Checkpoint(variables=copies, kept=best, state=tf.Variable(state))
+        copies, best, means = ([tf.Variable(each) for each in some] for some in (values, kept, mean))
+        return tf.train.Checkpoint(variables=copies, kept=best, mean=means, state=tf.Variable(state))
 
     def _manager(self, checkpoint: Any) -> Any:
         return self._tf.train.CheckpointManager(checkpoint, str(self.folder), max_to_keep=2)
