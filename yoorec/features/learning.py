@@ -149,9 +149,11 @@ def _learned_edges(
         if each.of.table == "stat" and (each.of.word == "completion" or each.of.word.endswith("_rate")):
             finite = read[place][np.isfinite(read[place])]
             prior[each.name] = float(finite.mean(dtype=np.float64)) if len(finite) else 0.0
-    if prior:
-        rates = np.array([prior.get(each.name, np.nan) for each in rows], np.float32)
-        read = _read(RowNumbers(rows, around, rates), requests, candidates)
+    rates = [place for place, each in enumerate(rows) if each.name in prior]
+    if rates:
+        some = [rows[place] for place in rates]
+        common = np.array([prior[each.name] for each in some], np.float32)
+        read[rates] = _read(RowNumbers(some, around, common), requests, candidates)
     chosen = label > 0
     for place, each in enumerate(rows):
         edges[each.name] = _edges_of(each, read[place], read[place][chosen])

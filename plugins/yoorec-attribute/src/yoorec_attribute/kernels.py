@@ -22,39 +22,38 @@ def add_up(row: Int64, item: Int32, weight: Float64, segments: int, items: int) 
     row: int64 [P], the segment of a play, -1 none. item: int32 [P]. weight: float64 [P].
     Returns offsets int64 [segments + 1], items int32, rising within a segment, and their weights float64.
     """
-    begin = np.zeros(segments + 1, np.int64)
+    # In the order of the items first, so that every segment meets them in it.
+    by_item, begin = np.empty(len(row), np.int64), np.zeros(items + 1, np.int64)
     for n in range(len(row)):
-        if row[n] >= 0:
-            begin[row[n] + 1] += 1
-    for s in range(segments):
-        begin[s + 1] += begin[s]
-    by_item = np.empty(begin[segments], np.int32)
-    by_weight = np.empty(begin[segments], np.float64)
-    place = begin.copy()
+        begin[item[n] + 1] += 1
+    for i in range(items):
+        begin[i + 1] += begin[i]
     for n in range(len(row)):
-        if row[n] >= 0:
-            by_item[place[row[n]]] = item[n]
-            by_weight[place[row[n]]] = weight[n]
-            place[row[n]] += 1
-    total = np.zeros(items, np.float64)
-    mark = np.full(items, -1, np.int64)  # the last segment that met the item
-    offsets = np.zeros(segments + 1, np.int64)
-    count = 0
+        by_item[begin[item[n]]] = n
+        begin[item[n]] += 1
+    ends = np.zeros(segments + 1, np.int64)
+    latest = np.empty(segments, np.int32)
     for s in range(segments):
-        first = count
-        for n in range(begin[s], begin[s + 1]):
-            i = by_item[n]
-            if mark[i] != s:
-                mark[i] = s
-                total[i] = 0.0
-                by_item[count] = i  # never beyond n, which is read already
-                count += 1
-            total[i] += by_weight[n]
-        by_item[first:count].sort()
-        for n in range(first, count):
-            by_weight[n] = total[by_item[n]]
-        offsets[s + 1] = count
-    return offsets, by_item[:count].copy(), by_weight[:count].copy()
+        latest[s] = -1
+    for n in by_item:
+        s = row[n]
+        if s >= 0 and latest[s] != item[n]:
+            latest[s] = item[n]
+            ends[s + 1] += 1
+    for s in range(segments):
+        ends[s + 1] += ends[s]
+        latest[s] = -1
+    offsets = ends.copy()
+    found, total = np.empty(ends[segments], np.int32), np.zeros(ends[segments], np.float64)
+    for n in by_item:
+        s = row[n]
+        if s >= 0:
+            if latest[s] != item[n]:
+                latest[s] = item[n]
+                found[ends[s]] = item[n]
+                ends[s] += 1
+            total[ends[s] - 1] += weight[n]
+    return offsets, found, total
 
 
 @compiled
