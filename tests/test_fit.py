@@ -413,6 +413,20 @@ def test_fits_apart_go_on_beside_the_others(small_scene: Callable[..., Any]) -> 
     assert slots == ["catalogue", "profile", "triggers.one", "triggers.two", "ranker", "triggers.one", "triggers.two"]
 
 
+def test_both_fits_of_a_trigger_apart_go_on_while_nothing_else_is_left(small_scene: Callable[..., Any]) -> None:
+    met = threading.Barrier(2)
+
+    class Meeting(Counts):
+        def fit(self, log: EventLog, context: FitContext) -> None:
+            super().fit(log, context)
+            met.wait(60)
+
+    made = small_scene({"two": Meeting}, ranker="blend")
+    release = fit(apart(made.scenario, "two"), made.plugins, made.dataset)
+    slots = [step.slot for step in release.steps]
+    assert slots == ["catalogue", "profile", "triggers.two", "ranker", "triggers.two"]
+
+
 def test_later_fits_go_on_while_the_ranker_learns(
     small_scene: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

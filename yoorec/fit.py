@@ -146,7 +146,7 @@ class _Fitter:
         self._counters: Artifact | None = None
         self._fitted: dict[tuple[str, int], Artifact] = {}
         self._steps_ahead = 2 + len(scenario.triggers) * 2 + 1
-        self._pool: ThreadPoolExecutor | None = None
+        self._pools: dict[int, ThreadPoolExecutor] = {}
         self._beside: dict[tuple[str, int], Future[tuple[Artifact, Step]]] = {}
         self._awaited: tuple[str, int] | None = None
         self._ended = threading.Event()
@@ -165,8 +165,8 @@ class _Fitter:
     def close(self) -> None:
         """Let go of the engine, and end what is still fitted beside."""
         self._ended.set()
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+        for pool in self._pools.values():
+            pool.shutdown(cancel_futures=True)
         if self._engine is not None:
             self._engine.close()
 
@@ -280,14 +280,14 @@ class _Fitter:
         return self._fitted[key]
 
     def _start_beside(self, parts: Sequence[TriggerPart], cut: int) -> None:
-        """Start fits that nothing waits for yet, one after the other, or several where there are cores left for it."""
+        """Start a cut's fits that nothing waits for yet: so many at once that this thread has one of the cores."""
         for part in parts:
             if references_of(part.config, "trigger"):
                 continue
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(max(1, self.threads - 1), "yoorec-fit")
+            if cut not in self._pools:
+                self._pools[cut] = ThreadPoolExecutor(max(1, self.threads - 1), "yoorec-fit")
             key = (part.name, cut)
-            self._beside[key] = self._pool.submit(self._make, self._task(part, cut), self._report_of(key))
+            self._beside[key] = self._pools[cut].submit(self._make, self._task(part, cut), self._report_of(key))
 
     def _report_of(self, key: tuple[str, int]) -> Progress:
         """Progress of a fit beside others: shown once they wait for it."""
@@ -363,9 +363,13 @@ class _Fitter:
                 ranker.save(folder)
 
             return self.ensure("ranker", inputs, None, write_given), {}
-        early = self.triggers(self.cuts.rank_cut)
+        for trigger in self.scenario.triggers:
+            if not trigger.spec.apart:
+                self.trigger(trigger, self.cuts.rank_cut)
+        # From here on this thread waits, or has one core's work.
         later = [trigger for trigger in self.scenario.triggers if trigger.spec.learns == "events"]
         self._start_beside(sorted(later, key=lambda trigger: not trigger.spec.apart), self.cuts.replay_cut)
+        early = self.triggers(self.cuts.rank_cut)
         learned_from = {
             "data": self.dataset.fingerprint,
             "cuts": [self.cuts.rank_cut, self.cuts.replay_cut],
