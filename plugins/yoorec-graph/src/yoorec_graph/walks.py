@@ -17,6 +17,7 @@ import numpy as np
 from numba import types
 
 from yoorec.engine import Array
+from yoorec.ragged import compiled
 from yoorec.ragged.arrays import F32, I32, I64, U32, kernel, made, readonly, table
 from yoorec.ragged.prefetch import prefetch
 from yoorec_graph.edges import Edges
@@ -56,10 +57,10 @@ class Paths(NamedTuple):
     known: U32
 
 
-_i32, _i64, _f32, _u32 = (readonly(dtype) for dtype in (types.int32, types.int64, types.float32, types.uint32))
+_i32, _i64, _f32 = (readonly(dtype) for dtype in (types.int32, types.int64, types.float32))
 _table = table(types.uint32)
 _walked = made(types.int32, types.int32)
-_int, _uint, _float = types.int64, types.uint64, types.float64
+_int, _uint = types.int64, types.uint64
 
 
 @kernel(_uint, _uint)
@@ -135,7 +136,7 @@ def _alias_of(offsets: I64, target: I32, weight: F32) -> U32:
     return alias
 
 
-@kernel(made(types.int64, types.float32, types.uint32), _i64, _i32, _f32)
+@compiled  # with `_second_order`, only where walks look back: few scenarios ask for it
 def _second_of(offsets: I64, target: I32, weight: F32) -> tuple[I64, F32, U32]:
     edges = len(target)
     back = np.empty(edges, np.int64)
@@ -212,7 +213,7 @@ def _first_order(
     return out, steps
 
 
-@kernel(_walked, _i32, _int, _int, _int, _i64, _i32, _table, _i64, _f32, _u32, _int, _uint, _float, _float)
+@compiled
 def _second_order(
     start: I32,
     nodes: int,

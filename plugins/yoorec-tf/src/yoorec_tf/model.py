@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,11 +48,6 @@ _JUDGED = 2000
 """Requests of the tail that calibrate and judge the network, at most; more where they have few candidates, up to
 `_JUDGED_ROWS` in all."""
 _JUDGED_ROWS = 100_000
-
-
-def _ready() -> None:
-    """Import the kernels of a request. Compiled anew that takes ten seconds, so a fit does it while it waits."""
-    import yoorec_tf.scoring  # noqa: F401
 
 
 def _kernels_of(weights: Weights, encoder: Encoder) -> Scorer:
@@ -109,15 +103,13 @@ class _Ranker:
             context.note("ids", encoder.layout.size)
             self._weights, curve = Weights.none(encoder.layout, shape), np.empty((0, len(CURVE)))
             if len(rows.label):
-                cache, ready = context.cache, Thread(target=_ready)
-                ready.start()
+                cache = context.cache
                 self._weights, curve = trainers.train(
                     *(rows, encoder.layout, shape, context.seed),
                     lambda done, note: context.progress(0.2 + 0.75 * done, note),
                     None if cache is None else cache / "checkpoints",
                     None if cache is None else cache / "logs",
                 )
-                ready.join()
             del rows
         self._scorer = _kernels_of(self._weights, encoder)
         self._judge(samples, label, weight, curve)

@@ -234,6 +234,8 @@ def _train(folder: Path, threads: int) -> None:
     what was learned.
     """
     tensorflow(threads)
+    import yoorec_tf.scoring  # noqa: F401  # compiled here, where it is new, for what began this process too
+
     if not sys.stdin.readline():
         return  # what began this process has ended
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))

@@ -289,7 +289,7 @@ class _Trainer:
 
     def _judged(self) -> list[float]:
         """The curve's figures on the tail's rows of any weight, by the serving kernel; NaN for nothing to judge."""
-        from yoorec_tf.scoring import Scorer  # not before: what began the training is compiling it for its own use
+        from yoorec_tf.scoring import Scorer
 
         tail = self.tail
         if not len(tail):
