@@ -179,9 +179,10 @@ class _Trainer:
         every = max(1, self.steps // _AVERAGED)
         if self.step % every:
             return
-        count = self.step // every
-        for mean, own in zip(self.mean, self.network.get_weights(), strict=True):
-            mean += (own - mean) / np.float32(count)
+        # Into new arrays: TensorFlow may look on at those it was given, and `kept` may be among them.
+        count, own = self.step // every, self.network.get_weights()
+        pairs = zip(self.mean, own, strict=True)
+        self.mean = [mean + (new - mean) / np.float32(count) for mean, new in pairs] if count > 1 else own
 
     def _keep(self, figures: list[float]) -> None:
         """Keep the weights if the tail says they are the best so far: by ndcg where it has lists to order, else by AUC.
