@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from yoorec_tdm import processes
 from yoorec_tdm.training import Learned, train
+
+# As in the processes that train, whoever imports TensorFlow first here.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 _trained: dict[Any, Learned] = {}
 

@@ -304,6 +304,8 @@ def _tensorflow(threads: int) -> Any:
     """TensorFlow, every operation on one thread, so that sums never depend on how many there are; several operations
     at a time, unless it is running already.
     """
+    # Some processors would leave oneDNN out, and other plugins ask for it: bits must not hang on who came first.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     import tensorflow as tf
 
     try:
