@@ -13,21 +13,24 @@ _f32 = readonly(types.float32)
 
 @kernel(types.void, column(types.float32), _f32)
 def copy_to(out: F32, value: F32) -> None:
-    """out[h] = value[h] for as many as out has: what ``out[:] = value`` does, which takes seconds to compile."""
+    """out = value, out float32 [H], value float32 [at least H]: ``out[:] = value`` takes seconds to compile."""
     for h in range(len(out)):
         out[h] = value[h]
 
 
 @kernel(types.void, column(types.float32), _f32)
 def add_to(out: F32, value: F32) -> None:
-    """out[h] += value[h] for as many as out has."""
+    """out += value, out float32 [H], value float32 [at least H]."""
     for h in range(len(out)):
         out[h] += value[h]
 
 
 @kernel(types.void, column(types.float32), _f32, table(types.float32))
 def add_product(out: F32, value: F32, matrix: F32) -> None:
-    """out[h] += value . column h of matrix float32 [D, H], four rows a pass; the sum runs over the rows in order."""
+    """out += value . matrix, four rows a pass; the sum runs over the rows in order.
+
+    out: float32 [H]. value: float32 [D]. matrix: float32 [D, H].
+    """
     width, units = matrix.shape
     d = 0
     while d + 4 <= width:

@@ -71,6 +71,7 @@ def lowest_first(keys: npt.NDArray[np.uint64], places: npt.NDArray[np.int32], co
 def sort_keys(keys: npt.NDArray[np.uint64], places: npt.NDArray[np.int32], count: int) -> None:
     """Sort the first `count` keys, lowest first, and move `places` along; equal keys in any order, the same each time.
 
+    keys: uint64, places: int32, both at least `count`.
     Comb sort (Dobosiewicz 1980), then insertion sort: on 10 to 100,000 random keys as fast as numba's own sort,
     which takes seconds to compile. For use inside other kernels.
     """
