@@ -18,22 +18,15 @@ from yoorec_tf.network import Network
 from yoorec_tf.weights import Weights, widths
 
 from yoorec.batch import CandidateBatch, RequestBatch
-from yoorec.features.codes import MISSING, Known
+from yoorec.features.codes import MISSING, UNKNOWN, Known
 from yoorec.features.columns import text_of
 from yoorec.features.declared import Declared
 from yoorec.features.encoded import Encoded, Layout
 from yoorec.features.encoder import Encoder
 from yoorec.features.places import PARTS, Places
-from yoorec.features.readers import (
-    Around,
-    RowNumbers,
-    item_codes,
-    item_lists,
-    item_numbers,
-    request_lists,
-    request_names,
-    request_numbers,
-)
+from yoorec.features.readers import Around, item_codes, item_lists, item_numbers
+from yoorec.features.requests import RequestLists, RequestNames, RequestNumbers
+from yoorec.features.rows import RowNumbers
 
 __all__ = ["BINS", "ByHand", "ByKeras", "FeatureColumns", "Raw", "RawReader", "described", "examples_of", "parsed"]
 
@@ -109,13 +102,12 @@ class RawReader:
         catalogue = around.catalogue
         self._texts = _Texts()
         names, numbers, lists = places.names, places.numbers, places.lists
-        self._request_names = [
-            request_names(each, self._texts, catalogue) for each in filter(is_text, names["request"])
-        ]
+        known = [each for each in names["request"] if is_text(each)]
         codes = [each for each in names["request"] if not is_text(each)]
-        self._request_codes = [request_names(each, Known(()), catalogue) for each in codes]
-        self._request_numbers = [request_numbers(each, catalogue) for each in numbers["request"]]
-        self._request_lists = [request_lists(each, self._texts, catalogue) for each in lists["request"]]
+        self._request_names = len(known), RequestNames(known, [self._texts] * len(known), catalogue)
+        self._request_codes = len(codes), RequestNames(codes, [Known(())] * len(codes), catalogue)
+        self._request_numbers = RequestNumbers(numbers["request"], catalogue)
+        self._request_lists = [RequestLists([each], [self._texts], catalogue) for each in lists["request"]]
         self._item_names = np.stack([item_codes(each, self._texts, catalogue) for each in names["item"]], 1)
         self._item_numbers = np.stack([item_numbers(each, catalogue) for each in numbers["item"]], 1)
         self._item_lists = [item_lists(each, self._texts, catalogue) for each in lists["item"]]
@@ -126,7 +118,7 @@ class RawReader:
     def read(self, requests: RequestBatch, candidates: CandidateBatch) -> Raw:
         """The raw columns of a batch."""
         owner = np.repeat(np.arange(len(candidates), dtype=np.int32), candidates.lengths)
-        asked = [read(requests) for read in self._request_lists]
+        asked = [lists.read(requests) for lists in self._request_lists]
         items = []
         for offsets, code in self._item_lists:
             start, length = offsets[candidates.item], np.diff(offsets)[candidates.item]
@@ -137,9 +129,9 @@ class RawReader:
         rank = candidates.source_rank[:, [candidates.sources.index(each) for each in self._triggers]]
         texts = self._texts.texts
         return Raw(
-            texts(np.stack([read(requests) for read in self._request_names], 1)),
-            np.stack([read(requests) for read in self._request_codes], 1).astype(np.int32),
-            np.stack([read(requests) for read in self._request_numbers], 1),
+            texts(_names(*self._request_names, requests)),
+            _names(*self._request_codes, requests).astype(np.int32),
+            np.ascontiguousarray(self._request_numbers.read(requests).T),
             _lengths(asked),
             texts(np.concatenate([code for _, code in asked])),
             texts(self._item_names[candidates.item]),
@@ -147,9 +139,15 @@ class RawReader:
             _lengths(items),
             texts(np.concatenate([code for _, code in items])),
             (rank >= 0).astype(np.int32),
-            np.ascontiguousarray(self._row_numbers.read(requests, candidates, owner).T),
+            np.ascontiguousarray(self._row_numbers.read(requests, candidates).T),
             owner,
         )
+
+
+def _names(count: int, names: RequestNames, requests: RequestBatch) -> np.ndarray:
+    code = np.full((count, len(requests)), MISSING, np.int64)
+    names.read(requests, code)
+    return np.ascontiguousarray(code.T)
 
 
 def _lengths(lists: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
@@ -318,7 +316,11 @@ class ByHand(_Graph):
             side, at = self._where[part]
             code[side][at] = pair[:, p]
         one = np.arange(len(pair), dtype=np.int32)
-        found = crossing.codes(np.array([x]), code["request"], code["item"], code["row"], one, one)[0]
+        key = crossing.keys(code["request"], code["item"], code["row"], np.arange(len(pair) + 1), one)[x]
+        known = self._learned.cross_keys[x]
+        place = np.searchsorted(known, key)
+        there = np.append(known, -1)[place] == key
+        found = np.where(there, place, UNKNOWN)
         table = np.full((len(left) + 2, len(right) + 2), self.first[cross.name], np.int32)
         table[2:, 2:] += (2 + found).reshape(len(left), len(right)).astype(np.int32)
         return table

@@ -43,7 +43,9 @@ from yoorec.features.counters import Counters
 from yoorec.features.declared import declare
 from yoorec.features.encoder import Encoder
 from yoorec.features.learning import learn
-from yoorec.features.readers import Around, RowNumbers, item_numbers, request_numbers
+from yoorec.features.readers import Around, item_numbers
+from yoorec.features.requests import RequestNumbers
+from yoorec.features.rows import RowNumbers
 from yoorec.plugins import load_plugins
 from yoorec.ragged import unite_items, unite_plays
 from yoorec.replay.statistics import Interval, interval, resampled_means
@@ -214,11 +216,11 @@ def table_of(encoder: Encoder, impressions: Impressions) -> tuple[np.ndarray, li
     columns: dict[str, np.ndarray] = {}
     rows = [each for each in features if each.side == "row" and each.form == "numbers"]
     prior = np.array([encoder.learned.prior.get(each.name, np.nan) for each in rows], np.float32)
-    read = RowNumbers(rows, around, prior).read(requests, candidates, owner)
+    read = RowNumbers(rows, around, prior).read(requests, candidates)
     columns |= {each.name: read[place] for place, each in enumerate(rows)}
     for each in features:
         if each.form == "numbers" and each.side == "request":
-            columns[each.name] = request_numbers(each, around.catalogue)(requests)[owner]
+            columns[each.name] = RequestNumbers([each], around.catalogue).read(requests)[0][owner]
         elif each.form == "numbers" and each.side == "item":
             columns[each.name] = item_numbers(each, around.catalogue)[item]
     encoded, layout = encoder.encode(requests, candidates), encoder.layout

@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from yoorec.batch import Plays
 from yoorec.data.log import EventLog
+from yoorec.features.codes import Known
 from yoorec.features.columns import item_column
-from yoorec.features.lists import ItemCodes, gathered, overlaps, shares
+from yoorec.features.config import Feature
+from yoorec.features.declared import Declared
+from yoorec.features.lists import ItemCodes, Likeness
+from yoorec.features.names import parse_name
+from yoorec.features.requests import RequestLists
 from yoorec.testing.worlds import small_merged, small_recalled, small_requests
 
 
@@ -21,9 +28,8 @@ def test_shares_and_overlaps_are_those_counted_by_hand(log: EventLog) -> None:
     for column in ("tags", "author"):
         found = item_column(log.catalogue, column, category=True)
         codes = ItemCodes.of(found)  # type: ignore[arg-type]
-        share, overlap = np.empty(len(merged.item), np.float32), np.empty(len(merged.item), np.float32)
-        shares(codes, requests.history, merged.offsets, merged.item, share)
-        overlaps(codes, requests.item, merged.offsets, merged.item, overlap)
+        overlap, share = told = np.zeros((2, len(merged.item)), np.float32)
+        Likeness([(1, True, codes), (0, False, codes)]).read(requests, merged, told)
         names = sets(log, column)
         for b in range(len(merged)):
             history = requests.history.item[requests.history.offsets[b] : requests.history.offsets[b + 1]]
@@ -44,23 +50,38 @@ def test_shares_and_overlaps_are_those_counted_by_hand(log: EventLog) -> None:
     assert len(met) > 2, "lists that agree in part are among them"
 
 
-def test_gathered_codes_stand_newest_first(log: EventLog) -> None:
+def lists_of(log: EventLog, *names: str, last: int) -> tuple[RequestLists, list[list[str]]]:
+    """A reader of lists of plays, and the texts that each one's codes stand for."""
+    declared, texts = [], []
+    for name in names:
+        of = parse_name(name)
+        declared.append(Declared(name, of, Feature(name, last=last), "lists"))
+        texts.append(item_column(log.catalogue, of.word).values)  # type: ignore[union-attr]
+    return RequestLists(declared, [Known(each) for each in texts], log.catalogue), texts
+
+
+def test_codes_of_plays_stand_newest_first_list_beside_list(log: EventLog) -> None:
     requests = small_requests(log, 30)
-    found = item_column(log.catalogue, "tags")
-    codes = ItemCodes.of(found)  # type: ignore[arg-type]
-    names = sets(log, "tags")
-    offsets, code = gathered(codes.offsets, codes.code.astype(np.int64), requests.history, 4)
-    for b in range(30):
-        played = requests.history.item[requests.history.offsets[b] : requests.history.offsets[b + 1]][:4]
+    reader, texts = lists_of(log, "history.tags", "session.author", last=4)
+    offsets, code = reader.read(requests)
+    assert len(offsets) == 61
+    for place in range(60):
+        b, m = divmod(place, 2)
+        plays, names = (requests.history, requests.session)[m], sets(log, ("tags", "author")[m])
+        played = plays.item[plays.offsets[b] : plays.offsets[b + 1]][:4]
         expected = [name for i in played for name in names[i]]
-        assert [found.values[c] for c in code[offsets[b] : offsets[b + 1]]] == expected  # type: ignore[union-attr]
+        assert [texts[m][c] for c in code[offsets[place] : offsets[place + 1]]] == expected
+    assert len({*np.diff(offsets)[::2], *np.diff(offsets)[1::2]}) > 2, "lists of several lengths are among them"
 
 
 def test_plays_of_items_unknown_here_have_no_codes(log: EventLog) -> None:
     codes = ItemCodes.of(item_column(log.catalogue, "author"))  # type: ignore[arg-type]
     plays = Plays(np.array([0, 2]), np.array([-1, 10_000], np.int32), np.zeros(2, np.int64), np.ones(2, np.float32))
-    offsets, code = gathered(codes.offsets, codes.code.astype(np.int64), plays, 9)
+    requests = replace(small_requests(log, 1), history=plays)
+    reader, _ = lists_of(log, "history.author", last=9)
+    offsets, code = reader.read(requests)
     assert (offsets.tolist(), code.tolist()) == ([0, 0], [])
-    share = np.empty(1, np.float32)
-    shares(codes, plays, np.array([0, 1]), np.zeros(1, np.int32), share)
-    assert np.isnan(share).all()
+    merged, found = small_merged(small_recalled(log.catalogue, 1, ("a", "b"), seed=1)), np.zeros((1, 1), np.float32)
+    merged = merged.rows(np.zeros(1, np.int64), np.array([0, 1]))
+    Likeness([(0, True, codes)]).read(requests, merged, found)
+    assert np.isnan(found).all()

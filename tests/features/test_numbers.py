@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yoorec.features.codes import MISSING
-from yoorec.features.numbers import Ranges, learned_edges
+from yoorec.features.numbers import cut, learned_edges
 
 
 def by_hand(edges: list[float], x: float) -> tuple[int, float]:
@@ -31,14 +31,16 @@ def by_hand(edges: list[float], x: float) -> tuple[int, float]:
 def test_codes_and_values_are_those_of_a_search_by_hand(columns: list[list[float]], numbers: list[float]) -> None:
     edges = [np.array(sorted(each), np.float32) for each in columns]
     offsets = np.cumsum([0, *map(len, edges)]).astype(np.int64)
-    number = np.repeat(np.array(numbers, np.float32)[None], len(edges), axis=0)
+    number = np.tile(np.array(numbers, np.float32), (len(edges), 15))  # more rows than are compared at a time
     code = np.empty(number.shape, np.int64)
-    value = Ranges(np.concatenate(edges), offsets).read(number, code)
-    for row in range(len(numbers)):
+    column = np.array([-1, *range(len(edges) - 1)])
+    value = np.full((number.shape[1], len(edges) - 1), np.nan, np.float32)
+    cut(np.concatenate(edges), offsets, number, code, column, value)
+    for row in range(number.shape[1]):
         for v, own in enumerate(edges):
             expected, placed = by_hand(own.tolist(), float(number[v, row]))
             assert code[v, row] == expected
-            assert abs(value[row, v] - placed) < 1e-5
+            assert v == 0 or abs(value[row, v - 1] - placed) < 1e-5
 
 
 def test_learned_ranges_hold_as_many_each() -> None:

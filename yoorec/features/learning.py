@@ -18,7 +18,9 @@ from yoorec.features.encoder import Encoder
 from yoorec.features.learned import Learned
 from yoorec.features.lists import ItemCodes
 from yoorec.features.numbers import learned_edges
-from yoorec.features.readers import Around, RowNumbers, item_numbers, request_numbers
+from yoorec.features.readers import Around, item_numbers
+from yoorec.features.requests import RequestNumbers
+from yoorec.features.rows import RowNumbers
 
 if TYPE_CHECKING:
     from yoorec.components import RankSamples
@@ -69,11 +71,10 @@ def _read(numbers: RowNumbers, requests: RequestBatch, candidates: CandidateBatc
     return np.concatenate([numbers.read(*each) for each in _batches(requests, candidates)], axis=1)
 
 
-def _batches(requests: RequestBatch, candidates: CandidateBatch) -> Iterator[tuple[RequestBatch, CandidateBatch, I32]]:
+def _batches(requests: RequestBatch, candidates: CandidateBatch) -> Iterator[tuple[RequestBatch, CandidateBatch]]:
     for start in range(0, max(len(requests), 1), _TOGETHER):
         some = np.arange(start, min(start + _TOGETHER, len(requests)))
-        few = candidates.take(some)
-        yield requests.take(some), few, np.repeat(np.arange(len(few), dtype=np.int32), few.lengths)
+        yield requests.take(some), candidates.take(some)
 
 
 def _learned_crosses(
@@ -81,7 +82,7 @@ def _learned_crosses(
 ) -> tuple[I64, ...]:
     """Keys of each cross that rows have so often at least, rising."""
     count: list[tuple[I64, I64]] = [(np.empty(0, np.int64), np.empty(0, np.int64)) for _ in least]
-    for some, few, _ in _batches(requests, candidates):
+    for some, few in _batches(requests, candidates):
         keys = encoder.cross_keys(some, few)
         for x, (known, times) in enumerate(count):
             found, more = np.unique(keys[x][keys[x] >= 0], return_counts=True)
@@ -165,7 +166,7 @@ def _learned_edges(
             number = item_numbers(each, around.catalogue)
             edges[each.name] = _edges_of(each, number[shown], number[candidates.item[chosen]])
         else:
-            number = request_numbers(each, around.catalogue)(requests)
+            number = RequestNumbers([each], around.catalogue).read(requests)[0]
             edges[each.name] = _edges_of(each, number, np.empty(0, np.float32))
     return edges, prior
 

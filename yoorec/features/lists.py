@@ -1,17 +1,18 @@
-"""Lists of codes: those of a request's latest plays, and what candidates share with them."""
+"""Lists of items' codes, and what candidates share with plays and main item."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from yoorec.batch import Plays
+from yoorec.batch import CandidateBatch, RequestBatch
 from yoorec.features.columns import ItemLists, ItemNames
 from yoorec.ragged import compiled
 
-__all__ = ["ItemCodes", "gathered", "overlaps", "shares"]
+__all__ = ["ItemCodes", "Likeness"]
 
 F32 = npt.NDArray[np.float32]
 I32 = npt.NDArray[np.int32]
@@ -36,45 +37,6 @@ class ItemCodes(NamedTuple):
         known = column.code >= 0
         offsets = np.append(0, np.cumsum(known))
         return cls(offsets.astype(np.int64), column.code[known].astype(np.int32), len(column.values))
-
-
-def gathered(offsets: I64, code: I64, plays: Plays, last: int) -> tuple[I64, I64]:
-    """Offsets int64 [B + 1] and codes int64: those of each request's latest plays, newest first, repeats kept.
-
-    offsets: int64 [I + 1]. code: int64 [K], item i has ``code[offsets[i]:offsets[i + 1]]``.
-    """
-    return _gathered(offsets, code, plays.offsets, plays.item, last)
-
-
-@compiled
-def _gathered(code_offsets: I64, code: I64, start: I64, item: I32, last: int) -> tuple[I64, I64]:
-    size = len(start) - 1
-    items = len(code_offsets) - 1
-    offsets = np.zeros(size + 1, np.int64)
-    for b in range(size):
-        count = 0
-        for place in range(start[b], min(start[b + 1], start[b] + last)):
-            if 0 <= item[place] < items:
-                count += code_offsets[item[place] + 1] - code_offsets[item[place]]
-        offsets[b + 1] = offsets[b] + count
-    found = np.empty(offsets[size], np.int64)
-    for b in range(size):
-        count = offsets[b]
-        for place in range(start[b], min(start[b + 1], start[b] + last)):
-            if 0 <= item[place] < items:
-                for at in range(code_offsets[item[place]], code_offsets[item[place] + 1]):
-                    found[count] = code[at]
-                    count += 1
-    return offsets, found
-
-
-def shares(codes: ItemCodes, plays: Plays, offsets: I64, item: I32, found: F32) -> None:
-    """Fill float32 [N]: over a candidate's codes, the mean share of its request's plays that have the code too.
-
-    NaN where the candidate has no code, or the request no play that has one.
-    """
-    count = np.zeros(codes.size, np.int32)
-    _shares(codes.offsets, codes.code, plays.offsets, plays.item, offsets, item, count, found)
 
 
 @compiled
@@ -107,14 +69,6 @@ def _shares(
                     count[code[at]] = 0
 
 
-def overlaps(codes: ItemCodes, main: I32, offsets: I64, item: I32, found: F32) -> None:
-    """Fill float32 [N]: codes that main item int32 [B] and candidate share, out of all that either has.
-
-    NaN where either has none.
-    """
-    _overlaps(codes.offsets, codes.code, main, offsets, item, found)
-
-
 @compiled
 def _overlaps(code_offsets: I64, code: I32, main: I32, offsets: I64, item: I32, found: F32) -> None:
     items = len(code_offsets) - 1
@@ -134,3 +88,53 @@ def _overlaps(code_offsets: I64, code: I32, main: I32, offsets: I64, item: I32, 
                 for other in range(start, stop):
                     both += code[at] == code[other]
             found[row] = np.float32(both) / np.float32(stop - start + last - first - both)
+
+
+class Likeness:
+    """How much candidates are like a request's plays, or its main item, in F columns of codes.
+
+    columns: of each, its row of what is filled, whether it is of plays, and the items' codes.
+    """
+
+    def __init__(self, columns: Sequence[tuple[int, bool, ItemCodes]]) -> None:
+        self._spec = np.array([(place, plays) for place, plays, _ in columns], np.int64).reshape(-1, 2)
+        codes = [each for *_, each in columns]
+        # Each column's codes lie behind those of the columns before it.
+        before = np.cumsum([0, *(len(each.code) for each in codes)])
+        starts = [each.offsets + first for each, first in zip(codes, before, strict=False)]
+        self._starts = np.array(starts, np.int64) if starts else np.zeros((0, 1), np.int64)
+        self._code = np.concatenate([np.empty(0, np.int32), *(each.code for each in codes)])
+        self._size = max((each.size for each in codes), default=0)
+
+    def read(self, requests: RequestBatch, candidates: CandidateBatch, found: F32) -> None:
+        """Fill rows of float32 [V, N].
+
+        Of plays: over a candidate's codes, the mean share of its request's plays that have the code too; NaN where the
+        candidate has no code, or the request no play that has one. Of the main item: codes that it and the candidate
+        share, out of all that either has; NaN where either has none.
+        """
+        if len(self._spec):
+            plays, count = requests.history, np.zeros(self._size, np.int32)
+            asked = (plays.offsets, plays.item, requests.item, candidates.offsets, candidates.item)
+            _read(self._spec, self._starts, self._code, *asked, count, found)
+
+
+@compiled
+def _read(
+    spec: I64,
+    starts: I64,
+    code: I32,
+    start: I64,
+    played: I32,
+    main: I32,
+    offsets: I64,
+    item: I32,
+    count: I32,
+    found: F32,
+) -> None:
+    for f in range(len(spec)):
+        place, plays = spec[f]
+        if plays:
+            _shares(starts[f], code, start, played, offsets, item, count, found[place])
+        else:
+            _overlaps(starts[f], code, main, offsets, item, found[place])

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import numpy.typing as npt
 
 from yoorec.features.codes import MISSING
 from yoorec.ragged import compiled
 
-__all__ = ["Ranges", "learned_edges"]
+__all__ = ["cut", "learned_edges"]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
@@ -33,26 +31,15 @@ def learned_edges(number: F32, buckets: int) -> F32:
     return above
 
 
-class Ranges(NamedTuple):
-    """Ranges of V features. edges: float32 [E]; those of feature v are ``edges[offsets[v]:offsets[v + 1]]``, rising.
-
-    A number's code counts the edges at or below it. Its value is its place among the edges, between which it rises
-    evenly: -0.5 below the first, 0.5 from the last on, 0 where there is none.
-    """
-
-    edges: F32
-    offsets: I64
-
-    def read(self, number: F32, code: I64) -> F32:
-        """Fill codes int64 [V, R] of numbers float32 [V, R], MISSING for NaN; values float32 [R, V], 0 there."""
-        features, rows = number.shape
-        value = np.empty((rows, features), np.float32)
-        _read(self.edges, self.offsets, number, code, value)
-        return value
-
-
 @compiled
-def _read(edges: F32, offsets: I64, number: F32, code: I64, value: F32) -> None:
+def cut(edges: F32, offsets: I64, number: F32, code: I64, column: I64, value: F32) -> None:
+    """Codes and values of R rows' numbers of V features, for use inside other compiled kernels.
+
+    edges: float32 [E]; those of feature v are ``edges[offsets[v]:offsets[v + 1]]``, rising. number: float32 [V, R].
+    code: int64 [V, R], filled: how many edges are at or below a number, MISSING for NaN.
+    value: float32 [R, at most V], filled where `column` int64 [V] isn't -1: a number's place among the edges, between
+    which it rises evenly; -0.5 below the first, 0.5 from the last on, 0 for NaN and where there is no edge.
+    """
     features, rows = number.shape
     count = np.empty(_BLOCK, np.int32)
     for first in range(0, rows, _BLOCK):
@@ -71,19 +58,20 @@ def _read(edges: F32, offsets: I64, number: F32, code: I64, value: F32) -> None:
             else:
                 for i in range(some):
                     count[i] = np.searchsorted(edges[start:stop], x[i], side="right")
+            out = column[v]
+            if out < 0 or last < 0:
+                for i in range(some):
+                    code[v, first + i] = MISSING if np.isnan(x[i]) else np.int64(count[i])
+                    if out >= 0:
+                        value[first + i, out] = 0.0
+                continue
+            # Without a branch, since which range a number falls into can't be foretold.
             for i in range(some):
-                row, below = first + i, np.int64(count[i])
-                if np.isnan(x[i]):
-                    code[v, row], value[row, v] = MISSING, 0.0
-                    continue
-                code[v, row] = below
-                if last < 0:
-                    value[row, v] = 0.0
-                elif below == 0:
-                    value[row, v] = -0.5
-                elif below > last:
-                    value[row, v] = 0.5
-                else:
-                    low, high = edges[start + below - 1], edges[start + below]
-                    within = np.float32(below - 1) + (x[i] - low) / (high - low)
-                    value[row, v] = within / np.float32(last) - np.float32(0.5)
+                below, missing = np.int64(count[i]), np.isnan(x[i])
+                low, high = edges[start + max(below - 1, 0)], edges[start + min(below, last)]
+                width = high - low if high > low else np.float32(1.0)
+                within = np.float32(below - 1) + (x[i] - low) / width
+                place = within / np.float32(max(last, 1)) - np.float32(0.5)
+                place = np.float32(-0.5) if below == 0 else np.float32(0.5) if below > last else place
+                code[v, first + i] = MISSING if missing else below
+                value[first + i, out] = np.float32(0.0) if missing else place

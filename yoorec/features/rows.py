@@ -1,0 +1,183 @@
+"""Readers of candidates: what each declared feature finds in them, of all their numbers at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from yoorec.batch import CandidateBatch, RequestBatch
+from yoorec.features.columns import item_column
+from yoorec.features.counters import HOUR_MS, Statistic
+from yoorec.features.declared import Declared, is_absent
+from yoorec.features.lists import ItemCodes, Likeness
+from yoorec.features.readers import Around
+from yoorec.ragged import are_members, compiled
+from yoorec.stages.normalise import normalised_rows
+
+__all__ = ["RowNumbers", "columns_of"]
+
+F32 = npt.NDArray[np.float32]
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+
+_DAY_MS = 24 * HOUR_MS
+_AGE, _MERGE_SCORE, _MERGE_RANK, _SCORE, _RANK, _SHARE = range(6)
+"""What one kernel reads: days since publication, what the merge made of a candidate, what a trigger says of it."""
+
+
+class RowNumbers:
+    """Reads all numbers of candidates at once. features: V of them. prior: float32 [V], common rates, or NaN."""
+
+    def __init__(self, features: Sequence[Declared], around: Around, prior: F32) -> None:
+        self._count = len(features)
+        self._catalogue = around.catalogue
+        self._counters = around.counters
+        self._seen: list[int] = []
+        self._vectors: list[tuple[int, I32, F32]] = []
+        plain: list[tuple[int, int]] = []
+        sources: list[tuple[int, int, str]] = []
+        statistics: list[tuple[int, Statistic]] = []
+        alike: list[tuple[int, bool, ItemCodes]] = []
+        for place, each in enumerate(features):
+            table, word = each.of.table, each.of.word
+            if table == "stat":
+                if word == "age":
+                    plain.append((place, _AGE))
+                elif around.counters is not None:
+                    hours = -(-(each.feature.window or 0) // HOUR_MS)
+                    statistics.append((place, around.counters.statistic(word, hours)))
+            elif table == "merge":
+                plain.append((place, _MERGE_SCORE if word == "score" else _MERGE_RANK))
+            elif table == "trigger":
+                sources.append((place, {"score": _SCORE, "rank": _RANK, "share": _SHARE}[word], each.of.trigger))
+            elif table == "similar":
+                if word in around.vectors:
+                    vectors = around.vectors[word]
+                    row_of = np.full(len(around.catalogue.items), -1, np.int32)
+                    row_of[vectors.item] = np.arange(len(vectors), dtype=np.int32)
+                    self._vectors.append((place, row_of, vectors.vectors))
+            elif word == "seen":
+                self._seen.append(place)
+            elif not is_absent(each, around.catalogue):
+                column = item_column(around.catalogue, word, category=True)
+                alike.append((place, table == "match", ItemCodes.of(column)))  # type: ignore[arg-type]
+        self._alike = Likeness(alike)
+        # Statistics of one window stand together: the kernel looks a window's start up once.
+        statistics.sort(key=lambda each: each[1].hours)
+        self._statistics = [each for _, each in statistics]
+        self._statistic_places = [place for place, _ in statistics]
+        self._prior = prior[self._statistic_places]
+        self._spec = np.array([(place, what) for place, what, *_ in (*plain, *sources)], np.int64).reshape(-1, 2)
+        self._triggers = ("",) * len(plain) + tuple(trigger for *_, trigger in sources)
+        self._shares = any(what == _SHARE for _, what, _ in sources)
+
+    def read(self, requests: RequestBatch, candidates: CandidateBatch) -> F32:
+        """float32 [V, N], NaN where missing."""
+        found = np.full((self._count, len(candidates.item)), np.nan, np.float32)
+        if len(self._spec):
+            self._read_plain(requests, candidates, found)
+        for place in self._seen:
+            found[place] = are_members(candidates, requests.seen, requests.item)
+        if self._statistics and self._counters is not None:
+            owner = np.repeat(np.arange(len(candidates), dtype=np.int32), candidates.lengths)
+            read = self._counters.read(self._statistics, self._prior, candidates.item, owner, requests.time)
+            found[self._statistic_places] = read.T
+        self._alike.read(requests, candidates, found)
+        for place, row_of, vectors in self._vectors:
+            _cosines(row_of, vectors, requests.item, candidates.offsets, candidates.item, found[place])
+        return found
+
+    def _read_plain(self, requests: RequestBatch, candidates: CandidateBatch, found: F32) -> None:
+        score, rank, merged = candidates.source_score, candidates.source_rank, candidates.merge_score
+        told = score is not None and rank is not None
+        column = columns_of(self._triggers, candidates.sources if told else ())
+        score, rank = _NO_SCORE if score is None else score, _NO_RANK if rank is None else rank
+        share = normalised_rows(candidates.offsets, score, rank, False) if self._shares and told else score
+        merged = _NO_MERGE if merged is None else merged
+        asked = (candidates.offsets, candidates.item, requests.time, self._catalogue.published_at)
+        _read(self._spec, column, *asked, merged, score, rank, share, found)
+
+
+@lru_cache(maxsize=256)
+def columns_of(triggers: tuple[str, ...], sources: tuple[str, ...]) -> I64:
+    """int64 [F]: each trigger's column among the sources of candidates, -1 for none."""
+    return np.array([sources.index(name) if name in sources else -1 for name in triggers], np.int64)
+
+
+_NO_SCORE, _NO_RANK = np.empty((0, 0), np.float32), np.empty((0, 0), np.int32)
+_NO_MERGE = np.empty(0, np.float32)
+
+
+@compiled
+def _read(
+    spec: I64,
+    column: I64,
+    offsets: I64,
+    item: I32,
+    time: I64,
+    published: I64,
+    merged: F32,
+    score: F32,
+    rank: I32,
+    share: F32,
+    found: F32,
+) -> None:
+    """Fill rows of float32 [V, N]. spec: int64 [F, 2], which row, and what it is told.
+
+    column: int64 [F], of which trigger, -1 for none.
+    """
+    for f in range(len(spec)):
+        place, what = spec[f]
+        if what < _SCORE:
+            if what != _AGE and not len(merged):
+                continue
+            for b in range(len(offsets) - 1):
+                for row in range(offsets[b], offsets[b + 1]):
+                    if what == _MERGE_SCORE:
+                        found[place, row] = merged[row]
+                    elif what == _MERGE_RANK:
+                        found[place, row] = row - offsets[b]
+                    elif item[row] < len(published):
+                        found[place, row] = (time[b] - published[item[row]]) / _DAY_MS
+        elif column[f] >= 0:
+            for row in range(len(score)):
+                if what == _SCORE:
+                    found[place, row] = score[row, column[f]]
+                elif what == _SHARE:
+                    found[place, row] = share[row, column[f]]
+                elif rank[row, column[f]] >= 0:
+                    found[place, row] = rank[row, column[f]]
+
+
+@compiled
+def _dot(left: F32, right: F32) -> np.float32:
+    """Four sums side by side, in a fixed order."""
+    a = b = c = e = np.float32(0.0)
+    width, d = len(left), 0
+    while d + 4 <= width:
+        a += left[d] * right[d]
+        b += left[d + 1] * right[d + 1]
+        c += left[d + 2] * right[d + 2]
+        e += left[d + 3] * right[d + 3]
+        d += 4
+    while d < width:
+        a += left[d] * right[d]
+        d += 1
+    return (a + b) + (c + e)
+
+
+@compiled
+def _cosines(row_of: I32, vectors: F32, main: I32, offsets: I64, item: I32, found: F32) -> None:
+    """The dot product, in a fixed order, of the unit vectors of main item and candidate; NaN where either has none."""
+    items = len(row_of)
+    for b in range(len(offsets) - 1):
+        own = row_of[main[b]] if 0 <= main[b] < items else -1
+        for row in range(offsets[b], offsets[b + 1]):
+            other = row_of[item[row]] if item[row] < items else -1
+            if own < 0 or other < 0:
+                found[row] = np.nan
+                continue
+            found[row] = _dot(vectors[own], vectors[other])
