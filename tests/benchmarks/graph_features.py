@@ -18,15 +18,15 @@ from yoorec_tf.network import Network
 from yoorec_tf.weights import Weights, widths
 
 from yoorec.batch import CandidateBatch, RequestBatch
-from yoorec.features.codes import MISSING, UNKNOWN, Known
+from yoorec.features.codes import MISSING, NO_CODES, UNKNOWN, Known
 from yoorec.features.columns import text_of
 from yoorec.features.declared import Declared
 from yoorec.features.encoded import Encoded, Layout
 from yoorec.features.encoder import Encoder
 from yoorec.features.places import PARTS, Places
 from yoorec.features.readers import Around, item_codes, item_lists, item_numbers
-from yoorec.features.requests import RequestLists, RequestNames, RequestNumbers
-from yoorec.features.rows import RowNumbers
+from yoorec.features.requests import RequestLists, RequestValues
+from yoorec.features.rows import RowValues
 
 __all__ = ["BINS", "ByHand", "ByKeras", "FeatureColumns", "Raw", "RawReader", "described", "examples_of", "parsed"]
 
@@ -104,16 +104,16 @@ class RawReader:
         names, numbers, lists = places.names, places.numbers, places.lists
         known = [each for each in names["request"] if is_text(each)]
         codes = [each for each in names["request"] if not is_text(each)]
-        self._request_names = len(known), RequestNames(known, [self._texts] * len(known), catalogue)
-        self._request_codes = len(codes), RequestNames(codes, [Known(())] * len(codes), catalogue)
-        self._request_numbers = RequestNumbers(numbers["request"], catalogue)
+        self._request_names = len(known), RequestValues(known, [self._texts] * len(known), (), catalogue)
+        self._request_codes = len(codes), RequestValues(codes, [Known(())] * len(codes), (), catalogue)
+        self._request_numbers = RequestValues((), (), numbers["request"], catalogue)
         self._request_lists = [RequestLists([each], [self._texts], catalogue) for each in lists["request"]]
         self._item_names = np.stack([item_codes(each, self._texts, catalogue) for each in names["item"]], 1)
         self._item_numbers = np.stack([item_numbers(each, catalogue) for each in numbers["item"]], 1)
         self._item_lists = [item_lists(each, self._texts, catalogue) for each in lists["item"]]
         self._triggers = [each.of.trigger for each in names["row"]]
         unknown = np.full(len(numbers["row"]), np.nan, np.float32)
-        self._row_numbers = RowNumbers(numbers["row"], around, unknown)
+        self._row_numbers = RowValues((), numbers["row"], around, unknown)
 
     def read(self, requests: RequestBatch, candidates: CandidateBatch) -> Raw:
         """The raw columns of a batch."""
@@ -131,7 +131,7 @@ class RawReader:
         return Raw(
             texts(_names(*self._request_names, requests)),
             _names(*self._request_codes, requests).astype(np.int32),
-            np.ascontiguousarray(self._request_numbers.read(requests).T),
+            np.ascontiguousarray(self._request_numbers.read(requests, NO_CODES).T),
             _lengths(asked),
             texts(np.concatenate([code for _, code in asked])),
             texts(self._item_names[candidates.item]),
@@ -139,12 +139,12 @@ class RawReader:
             _lengths(items),
             texts(np.concatenate([code for _, code in items])),
             (rank >= 0).astype(np.int32),
-            np.ascontiguousarray(self._row_numbers.read(requests, candidates).T),
+            np.ascontiguousarray(self._row_numbers.read(requests, candidates, NO_CODES).T),
             owner,
         )
 
 
-def _names(count: int, names: RequestNames, requests: RequestBatch) -> np.ndarray:
+def _names(count: int, names: RequestValues, requests: RequestBatch) -> np.ndarray:
     code = np.full((count, len(requests)), MISSING, np.int64)
     names.read(requests, code)
     return np.ascontiguousarray(code.T)

@@ -38,14 +38,15 @@ from yoorec.config.compose import load_scenario
 from yoorec.data.catalogue import Catalogue
 from yoorec.data.dataset import read_dataset
 from yoorec.data.log import EventLog
+from yoorec.features.codes import NO_CODES
 from yoorec.features.config import Feature, FeatureKeys
 from yoorec.features.counters import Counters
 from yoorec.features.declared import declare
 from yoorec.features.encoder import Encoder
 from yoorec.features.learning import learn
 from yoorec.features.readers import Around, item_numbers
-from yoorec.features.requests import RequestNumbers
-from yoorec.features.rows import RowNumbers
+from yoorec.features.requests import RequestValues
+from yoorec.features.rows import RowValues
 from yoorec.plugins import load_plugins
 from yoorec.ragged import unite_items, unite_plays
 from yoorec.replay.statistics import Interval, interval, resampled_means
@@ -216,11 +217,11 @@ def table_of(encoder: Encoder, impressions: Impressions) -> tuple[np.ndarray, li
     columns: dict[str, np.ndarray] = {}
     rows = [each for each in features if each.side == "row" and each.form == "numbers"]
     prior = np.array([encoder.learned.prior.get(each.name, np.nan) for each in rows], np.float32)
-    read = RowNumbers(rows, around, prior).read(requests, candidates)
+    read = RowValues((), rows, around, prior).read(requests, candidates, NO_CODES)
     columns |= {each.name: read[place] for place, each in enumerate(rows)}
     for each in features:
         if each.form == "numbers" and each.side == "request":
-            columns[each.name] = RequestNumbers([each], around.catalogue).read(requests)[0][owner]
+            columns[each.name] = RequestValues((), (), [each], around.catalogue).read(requests, NO_CODES)[0][owner]
         elif each.form == "numbers" and each.side == "item":
             columns[each.name] = item_numbers(each, around.catalogue)[item]
     encoded, layout = encoder.encode(requests, candidates), encoder.layout

@@ -17,7 +17,9 @@ from yoorec.features.columns import text_of
 from yoorec.ragged import compiled
 
 __all__ = [
+    "HIGHEST_POSITION",
     "MISSING",
+    "NO_CODES",
     "UNKNOWN",
     "Codes",
     "Hashed",
@@ -31,6 +33,10 @@ __all__ = [
 I64 = npt.NDArray[np.int64]
 
 MISSING, UNKNOWN = -2, -1
+HIGHEST_POSITION = 99
+"""Positions from there on are one."""
+NO_CODES = np.empty((0, 0), np.int64)
+"""To be filled where only numbers are read."""
 
 
 class Codes(Protocol):

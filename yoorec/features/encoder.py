@@ -12,11 +12,10 @@ from yoorec.features.codes import MISSING
 from yoorec.features.declared import is_absent
 from yoorec.features.encoded import Encoded, Layout, Side
 from yoorec.features.learned import Learned
-from yoorec.features.places import HIGHEST_POSITION, Places
+from yoorec.features.places import Places
 from yoorec.features.readers import Around, item_codes, item_lists, item_numbers, side_by_side
-from yoorec.features.requests import RequestLists, RequestNames, RequestNumbers
-from yoorec.features.rows import RowNumbers, columns_of
-from yoorec.ragged import compiled
+from yoorec.features.requests import RequestLists, RequestValues
+from yoorec.features.rows import RowValues
 
 __all__ = ["Encoder"]
 
@@ -35,17 +34,13 @@ class Encoder:
         self.learned = learned
         self._places = places = Places(learned)
         catalogue = around.catalogue
-        names, lists = places.names["request"], places.lists["request"]
-        self._request_names = RequestNames(names, [places.codes[each.name] for each in names], catalogue)
-        self._request_numbers = RequestNumbers(places.numbers["request"], catalogue)
-        self._request_lists = RequestLists(lists, [places.codes[each.name] for each in lists], catalogue)
+        names, lists, codes = places.names["request"], places.lists["request"], places.codes
+        own = [codes[each.name] for each in names]
+        self._requests = RequestValues(names, own, places.numbers["request"], catalogue)
+        self._request_lists = RequestLists(lists, [codes[each.name] for each in lists], catalogue)
         rows = places.numbers["row"]
         prior = np.array([learned.prior.get(each.name, np.nan) for each in rows], np.float32)
-        self._row_numbers = RowNumbers(rows, around, prior)
-        present = [(n, each.of.trigger) for n, each in enumerate(places.names["row"]) if each.of.table == "trigger"]
-        self._present = np.array([place for place, _ in present], np.int64)
-        self._triggers = tuple(trigger for _, trigger in present)
-        self._positions = [place for place, each in enumerate(places.names["row"]) if each.of.table != "trigger"]
+        self._rows = RowValues(places.names["row"], rows, around, prior)
         self._item, self._item_codes = self._items(around)
 
     @property
@@ -110,8 +105,7 @@ class Encoder:
     def _of_requests(self, requests: RequestBatch) -> tuple[Side, I64]:
         """The side of requests, and their codes int64 [C, B]."""
         code = self._places.room("request", len(requests))
-        self._request_names.read(requests, code)
-        number, lists = self._request_numbers.read(requests), self._request_lists.read(requests)
+        number, lists = self._requests.read(requests, code), self._request_lists.read(requests)
         one = np.arange(len(requests), dtype=np.int32)
         return self._places.side("request", code, number, lists, code, code, np.arange(len(one) + 1), one), code
 
@@ -120,15 +114,7 @@ class Encoder:
     ) -> tuple[Side, I64]:
         """The side of candidates, and their codes int64 [C, N]. asked: those of the requests."""
         code = self._places.room("row", len(candidates.item))
-        if self._triggers:
-            rank = candidates.source_rank
-            column = columns_of(self._triggers, () if rank is None else candidates.sources)
-            _presence(self._present, column, _NO_RANK if rank is None else rank, code)
-        for place in self._positions:
-            code[place] = 0
-            if position is not None:
-                code[place] = np.where(position < 0, MISSING, np.minimum(position, HIGHEST_POSITION))
-        number = self._row_numbers.read(requests, candidates)
+        number = self._rows.read(requests, candidates, code, position)
         side = self._places.side(
             "row", code, number, _NO_LISTS, asked, self._item_codes, candidates.offsets, candidates.item
         )
@@ -136,12 +122,3 @@ class Encoder:
 
 
 _NO_LISTS = np.zeros(1, np.int64), np.empty(0, np.int64)
-_NO_RANK = np.empty((0, 0), np.int32)
-
-
-@compiled
-def _presence(place: I64, column: I64, rank: I32, code: I64) -> None:
-    """Fill rows `place` int64 [F] of int64 [C, N] by whether triggers recalled: those of a column of `rank`."""
-    for f in range(len(place)):
-        for row in range(code.shape[1]):
-            code[place[f], row] = rank[row, column[f]] >= 0 if column[f] >= 0 else 0

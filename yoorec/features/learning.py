@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from yoorec.batch import CandidateBatch, RequestBatch
+from yoorec.features.codes import NO_CODES
 from yoorec.features.columns import ItemNumbers, item_column, text_of
 from yoorec.features.config import FeatureKeys
 from yoorec.features.declared import Declared, declare
@@ -19,8 +20,8 @@ from yoorec.features.learned import Learned
 from yoorec.features.lists import ItemCodes
 from yoorec.features.numbers import learned_edges
 from yoorec.features.readers import Around, item_numbers
-from yoorec.features.requests import RequestNumbers
-from yoorec.features.rows import RowNumbers
+from yoorec.features.requests import RequestValues
+from yoorec.features.rows import RowValues
 
 if TYPE_CHECKING:
     from yoorec.components import RankSamples
@@ -67,8 +68,8 @@ def learn(keys: FeatureKeys, samples: RankSamples, around: Around) -> Encoder:
     return Encoder(replace(learned, cross_keys=_learned_crosses(encoder, least, requests, candidates)), around)
 
 
-def _read(numbers: RowNumbers, requests: RequestBatch, candidates: CandidateBatch) -> F32:
-    return np.concatenate([numbers.read(*each) for each in _batches(requests, candidates)], axis=1)
+def _read(numbers: RowValues, requests: RequestBatch, candidates: CandidateBatch) -> F32:
+    return np.concatenate([numbers.read(*each, NO_CODES) for each in _batches(requests, candidates)], axis=1)
 
 
 def _batches(requests: RequestBatch, candidates: CandidateBatch) -> Iterator[tuple[RequestBatch, CandidateBatch]]:
@@ -145,7 +146,7 @@ def _learned_edges(
     items = len(around.catalogue.items)
     rows = [each for each in features if each.side == "row" and each.form == "numbers"]
     unknown = np.full(len(rows), np.nan, np.float32)
-    read = _read(RowNumbers(rows, around, unknown), requests, candidates)
+    read = _read(RowValues((), rows, around, unknown), requests, candidates)
     for place, each in enumerate(rows):
         if each.of.table == "stat" and (each.of.word == "completion" or each.of.word.endswith("_rate")):
             finite = read[place][np.isfinite(read[place])]
@@ -154,7 +155,7 @@ def _learned_edges(
     if rates:
         some = [rows[place] for place in rates]
         common = np.array([prior[each.name] for each in some], np.float32)
-        read[rates] = _read(RowNumbers(some, around, common), requests, candidates)
+        read[rates] = _read(RowValues((), some, around, common), requests, candidates)
     chosen = label > 0
     for place, each in enumerate(rows):
         edges[each.name] = _edges_of(each, read[place], read[place][chosen])
@@ -166,7 +167,7 @@ def _learned_edges(
             number = item_numbers(each, around.catalogue)
             edges[each.name] = _edges_of(each, number[shown], number[candidates.item[chosen]])
         else:
-            number = RequestNumbers([each], around.catalogue).read(requests)[0]
+            number = RequestValues((), (), [each], around.catalogue).read(requests, NO_CODES)[0]
             edges[each.name] = _edges_of(each, number, np.empty(0, np.float32))
     return edges, prior
 

@@ -8,7 +8,7 @@ from typing import NamedTuple, get_args
 import numpy as np
 import numpy.typing as npt
 
-from yoorec.features.codes import MISSING, Codes, Hashed, Known, place_of, salt_of
+from yoorec.features.codes import HIGHEST_POSITION, MISSING, Codes, Hashed, Known, place_of, salt_of
 from yoorec.features.columns import text_of
 from yoorec.features.crosses import Crosses, cross_keys, seek
 from yoorec.features.declared import Declared, Part
@@ -17,15 +17,13 @@ from yoorec.features.learned import Learned
 from yoorec.features.numbers import cut
 from yoorec.ragged import compiled
 
-__all__ = ["HIGHEST_POSITION", "PARTS", "Places"]
+__all__ = ["PARTS", "Places"]
 
 F32 = npt.NDArray[np.float32]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
 PARTS: tuple[Part, ...] = get_args(Part)
-HIGHEST_POSITION = 99
-"""Positions from there on are one."""
 
 
 class _Form(NamedTuple):

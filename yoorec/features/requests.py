@@ -19,7 +19,7 @@ from yoorec.ragged import compiled
 if TYPE_CHECKING:
     from yoorec.data.catalogue import Catalogue
 
-__all__ = ["RequestLists", "RequestNames", "RequestNumbers"]
+__all__ = ["RequestLists", "RequestValues"]
 
 F32 = npt.NDArray[np.float32]
 I32 = npt.NDArray[np.int32]
@@ -34,45 +34,88 @@ _NOTHING, _HOUR, _WEEKDAY, _MAIN, _USER, _GAP, _SESSION, _HISTORY, _GIVEN = rang
 plays, or in what Python has read from a column of the request's user."""
 
 
-class RequestNames:
-    """Reads the names of requests as codes. features: C of them. codes: how each one's names become codes."""
+class RequestValues:
+    """Reads the names of requests as codes, and their numbers.
 
-    def __init__(self, features: Sequence[Declared], codes: Sequence[Codes], catalogue: Catalogue) -> None:
-        spec: list[tuple[int, int]] = []
+    names: C features. codes: how each one's names become codes. numbers: V features.
+    """
+
+    def __init__(
+        self, names: Sequence[Declared], codes: Sequence[Codes], numbers: Sequence[Declared], catalogue: Catalogue
+    ) -> None:
+        looks: list[tuple[int, int]] = []
         main: list[I64] = []
         user: list[I64] = []
-        self._columns: list[tuple[int, str, Codes]] = []
-        for place, (each, own) in enumerate(zip(features, codes, strict=True)):
+        measured: list[F32] = []
+        self._names: list[tuple[int, str, Codes]] = []
+        self._numbers: list[tuple[int, str]] = []
+        for place, (each, own) in enumerate(zip(names, codes, strict=True)):
             table, word = each.of.table, each.of.word
             if is_absent(each, catalogue):
-                spec.append((_NOTHING, 0))
+                looks.append((_NOTHING, 0))
             elif table == "context":
-                spec.append((_HOUR if word == "hour" else _WEEKDAY, 0))
+                looks.append((_HOUR if word == "hour" else _WEEKDAY, 0))
             elif table == "main":
-                spec.append((_MAIN, len(main)))
+                looks.append((_MAIN, len(main)))
                 main.append(item_codes(each, own, catalogue))
             elif word == "id":
-                spec.append((_USER, len(user)))
+                looks.append((_USER, len(user)))
                 user.append(own.encode(catalogue.users.ids))
             else:
-                spec.append((_GIVEN, 0))
-                self._columns.append((place, word, own))
-        self._spec = np.array(spec, np.int64).reshape(-1, 2)
-        self._main = np.array(main, np.int64).reshape(len(main), len(catalogue.items))
+                looks.append((_GIVEN, 0))
+                self._names.append((place, word, own))
+        for place, each in enumerate(numbers):
+            table, word = each.of.table, each.of.word
+            if is_absent(each, catalogue):
+                looks.append((_NOTHING, 0))
+            elif table == "main":
+                looks.append((_MAIN, len(measured)))
+                measured.append(item_numbers(each, catalogue))
+            elif table == "context":
+                looks.append(({"gap": _GAP, "session": _SESSION, "history": _HISTORY}[word], 0))
+            else:
+                looks.append((_GIVEN, 0))
+                self._numbers.append((place, word))
+        items, self._count = len(catalogue.items), len(numbers)
+        self._spec = np.array(looks, np.int64).reshape(-1, 2)
+        self._main = np.array(main, np.int64).reshape(len(main), items)
         self._user = np.array(user, np.int64).reshape(len(user), len(catalogue.users))
+        self._measured = np.array(measured, np.float32).reshape(len(measured), items)
 
-    def read(self, requests: RequestBatch, code: I64) -> None:
-        """Fill the first C rows of int64 [at least C, B]."""
-        _read_names(self._spec, self._main, self._user, requests.time, requests.item, requests.user, code)
-        for place, word, codes in self._columns:
-            values = requests.columns.get(word)
+    def read(self, requests: RequestBatch, code: I64) -> F32:
+        """Numbers float32 [V, B], NaN where missing; the first C rows of int64 [at least C, B] are filled by codes."""
+        number = np.empty((self._count, len(requests)), np.float32)
+        history, columns = requests.history, requests.columns
+        asked = (requests.time, requests.item, requests.user, history.offsets, history.time, requests.session.offsets)
+        _read_values(self._spec, self._main, self._user, self._measured, *asked, code, number)
+        for place, word, codes in self._names:
+            values = columns.get(word)
             if values is not None:
                 code[place] = codes.encode(values.tolist())
+        for place, word in self._numbers:
+            values = columns.get(word)
+            if values is not None:
+                number[place] = numbers_of(values.tolist())
+        return number
 
 
 @compiled
-def _read_names(spec: I64, main: I64, user: I64, time: I64, item: I32, who: I32, code: I64) -> None:
-    for place in range(len(spec)):
+def _read_values(
+    spec: I64,
+    main: I64,
+    user: I64,
+    measured: F32,
+    time: I64,
+    item: I32,
+    who: I32,
+    history: I64,
+    played: I64,
+    session: I64,
+    code: I64,
+    number: F32,
+) -> None:
+    names = len(spec) - len(number)
+    for place in range(names):
         look, row = spec[place]
         for b in range(len(time)):
             found = np.int64(MISSING)
@@ -85,62 +128,21 @@ def _read_names(spec: I64, main: I64, user: I64, time: I64, item: I32, who: I32,
             elif look == _USER and 0 <= who[b] < user.shape[1]:
                 found = user[row, who[b]]
             code[place, b] = found
-
-
-class RequestNumbers:
-    """Reads the numbers of requests. features: V of them."""
-
-    def __init__(self, features: Sequence[Declared], catalogue: Catalogue) -> None:
-        spec: list[tuple[int, int]] = []
-        main: list[F32] = []
-        self._columns: list[tuple[int, str]] = []
-        for place, each in enumerate(features):
-            table, word = each.of.table, each.of.word
-            if is_absent(each, catalogue):
-                spec.append((_NOTHING, 0))
-            elif table == "main":
-                spec.append((_MAIN, len(main)))
-                main.append(item_numbers(each, catalogue))
-            elif table == "context":
-                spec.append(({"gap": _GAP, "session": _SESSION, "history": _HISTORY}[word], 0))
-            else:
-                spec.append((_GIVEN, 0))
-                self._columns.append((place, word))
-        self._spec = np.array(spec, np.int64).reshape(-1, 2)
-        self._main = np.array(main, np.float32).reshape(len(main), len(catalogue.items))
-
-    def read(self, requests: RequestBatch) -> F32:
-        """float32 [V, B], NaN where missing."""
-        found = np.empty((len(self._spec), len(requests)), np.float32)
-        history, session = requests.history, requests.session
-        asked = (requests.time, requests.item, history.offsets, history.time, session.offsets)
-        _read_numbers(self._spec, self._main, *asked, found)
-        for place, word in self._columns:
-            values = requests.columns.get(word)
-            if values is not None:
-                found[place] = numbers_of(values.tolist())
-        return found
-
-
-@compiled
-def _read_numbers(
-    spec: I64, main: F32, time: I64, item: I32, history: I64, played: I64, session: I64, found: F32
-) -> None:
-    for place in range(len(spec)):
-        look, row = spec[place]
+    for place in range(len(number)):
+        look, row = spec[names + place]
         for b in range(len(time)):
-            number = np.float32(np.nan)
+            value = np.float32(np.nan)
             if look == _MAIN:
-                if 0 <= item[b] < main.shape[1]:
-                    number = main[row, item[b]]
+                if 0 <= item[b] < measured.shape[1]:
+                    value = measured[row, item[b]]
             elif look == _SESSION:
-                number = np.float32(session[b + 1] - session[b])
+                value = np.float32(session[b + 1] - session[b])
             elif look == _HISTORY:
-                number = np.float32(history[b + 1] - history[b])
+                value = np.float32(history[b + 1] - history[b])
             # Plays from before the log began have no time, and stand before every other.
             elif look == _GAP and history[b] < history[b + 1] and played[history[b]] > 0:
-                number = np.float32((time[b] - played[history[b]]) / 1000.0)
-            found[place, b] = number
+                value = np.float32((time[b] - played[history[b]]) / 1000.0)
+            number[place, b] = value
 
 
 class RequestLists:

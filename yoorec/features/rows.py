@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from yoorec.batch import CandidateBatch, RequestBatch
+from yoorec.features.codes import HIGHEST_POSITION, MISSING
 from yoorec.features.columns import item_column
 from yoorec.features.counters import HOUR_MS, Statistic
 from yoorec.features.declared import Declared, is_absent
@@ -17,42 +18,47 @@ from yoorec.features.readers import Around
 from yoorec.ragged import are_members, compiled
 from yoorec.stages.normalise import normalised_rows
 
-__all__ = ["RowNumbers", "columns_of"]
+__all__ = ["RowValues"]
 
 F32 = npt.NDArray[np.float32]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
 _DAY_MS = 24 * HOUR_MS
-_AGE, _MERGE_SCORE, _MERGE_RANK, _SCORE, _RANK, _SHARE = range(6)
-"""What one kernel reads: days since publication, what the merge made of a candidate, what a trigger says of it."""
+_POSITION, _PRESENCE, _AGE, _MERGE_SCORE, _MERGE_RANK, _SCORE, _RANK, _SHARE = range(8)
+"""What one kernel reads, codes first: where a candidate was shown, whether a trigger recalled it; days since it came
+out, what the merge made of it, what a trigger says of it."""
 
 
-class RowNumbers:
-    """Reads all numbers of candidates at once. features: V of them. prior: float32 [V], common rates, or NaN."""
+class RowValues:
+    """Reads the names of candidates as codes, and their numbers.
 
-    def __init__(self, features: Sequence[Declared], around: Around, prior: F32) -> None:
-        self._count = len(features)
+    names: C features. numbers: V features. prior: float32 [V], the numbers' common rates, or NaN.
+    """
+
+    def __init__(self, names: Sequence[Declared], numbers: Sequence[Declared], around: Around, prior: F32) -> None:
+        self._count = len(numbers)
         self._catalogue = around.catalogue
         self._counters = around.counters
         self._seen: list[int] = []
         self._vectors: list[tuple[int, I32, F32]] = []
-        plain: list[tuple[int, int]] = []
-        sources: list[tuple[int, int, str]] = []
+        told: list[tuple[int, int, str]] = []
         statistics: list[tuple[int, Statistic]] = []
         alike: list[tuple[int, bool, ItemCodes]] = []
-        for place, each in enumerate(features):
+        for place, each in enumerate(names):
+            told.append((place, _PRESENCE if each.of.table == "trigger" else _POSITION, each.of.trigger))
+        for place, each in enumerate(numbers):
             table, word = each.of.table, each.of.word
             if table == "stat":
                 if word == "age":
-                    plain.append((place, _AGE))
+                    told.append((place, _AGE, ""))
                 elif around.counters is not None:
                     hours = -(-(each.feature.window or 0) // HOUR_MS)
                     statistics.append((place, around.counters.statistic(word, hours)))
             elif table == "merge":
-                plain.append((place, _MERGE_SCORE if word == "score" else _MERGE_RANK))
+                told.append((place, _MERGE_SCORE if word == "score" else _MERGE_RANK, ""))
             elif table == "trigger":
-                sources.append((place, {"score": _SCORE, "rank": _RANK, "share": _SHARE}[word], each.of.trigger))
+                told.append((place, {"score": _SCORE, "rank": _RANK, "share": _SHARE}[word], each.of.trigger))
             elif table == "similar":
                 if word in around.vectors:
                     vectors = around.vectors[word]
@@ -70,15 +76,18 @@ class RowNumbers:
         self._statistics = [each for _, each in statistics]
         self._statistic_places = [place for place, _ in statistics]
         self._prior = prior[self._statistic_places]
-        self._spec = np.array([(place, what) for place, what, *_ in (*plain, *sources)], np.int64).reshape(-1, 2)
-        self._triggers = ("",) * len(plain) + tuple(trigger for *_, trigger in sources)
-        self._shares = any(what == _SHARE for _, what, _ in sources)
+        self._spec = np.array([(place, what) for place, what, _ in told], np.int64).reshape(-1, 2)
+        self._triggers = tuple(trigger for *_, trigger in told)
+        self._shares = any(what == _SHARE for _, what, _ in told)
 
-    def read(self, requests: RequestBatch, candidates: CandidateBatch) -> F32:
-        """float32 [V, N], NaN where missing."""
+    def read(self, requests: RequestBatch, candidates: CandidateBatch, code: I64, position: I32 | None = None) -> F32:
+        """Numbers float32 [V, N], NaN where missing; the first C rows of int64 [at least C, N] are filled by codes.
+
+        position: int32 [N], see `Encoder.encode`.
+        """
         found = np.full((self._count, len(candidates.item)), np.nan, np.float32)
         if len(self._spec):
-            self._read_plain(requests, candidates, found)
+            self._read_told(requests, candidates, position, code, found)
         for place in self._seen:
             found[place] = are_members(candidates, requests.seen, requests.item)
         if self._statistics and self._counters is not None:
@@ -90,25 +99,26 @@ class RowNumbers:
             _cosines(row_of, vectors, requests.item, candidates.offsets, candidates.item, found[place])
         return found
 
-    def _read_plain(self, requests: RequestBatch, candidates: CandidateBatch, found: F32) -> None:
+    def _read_told(
+        self, requests: RequestBatch, candidates: CandidateBatch, position: I32 | None, code: I64, found: F32
+    ) -> None:
         score, rank, merged = candidates.source_score, candidates.source_rank, candidates.merge_score
-        told = score is not None and rank is not None
-        column = columns_of(self._triggers, candidates.sources if told else ())
+        there = score is not None and rank is not None
+        column = _columns(self._triggers, candidates.sources if there else ())
         score, rank = _NO_SCORE if score is None else score, _NO_RANK if rank is None else rank
-        share = normalised_rows(candidates.offsets, score, rank, False) if self._shares and told else score
-        merged = _NO_MERGE if merged is None else merged
+        share = normalised_rows(candidates.offsets, score, rank, False) if self._shares and there else score
+        merged, position = _NO_SCORE[0] if merged is None else merged, _NO_RANK[0] if position is None else position
         asked = (candidates.offsets, candidates.item, requests.time, self._catalogue.published_at)
-        _read(self._spec, column, *asked, merged, score, rank, share, found)
+        _read(self._spec, column, *asked, position, merged, score, rank, share, code, found)
 
 
 @lru_cache(maxsize=256)
-def columns_of(triggers: tuple[str, ...], sources: tuple[str, ...]) -> I64:
+def _columns(triggers: tuple[str, ...], sources: tuple[str, ...]) -> I64:
     """int64 [F]: each trigger's column among the sources of candidates, -1 for none."""
     return np.array([sources.index(name) if name in sources else -1 for name in triggers], np.int64)
 
 
-_NO_SCORE, _NO_RANK = np.empty((0, 0), np.float32), np.empty((0, 0), np.int32)
-_NO_MERGE = np.empty(0, np.float32)
+_NO_SCORE, _NO_RANK = np.empty((1, 0), np.float32), np.empty((1, 0), np.int32)
 
 
 @compiled
@@ -119,21 +129,37 @@ def _read(
     item: I32,
     time: I64,
     published: I64,
+    position: I32,
     merged: F32,
     score: F32,
     rank: I32,
     share: F32,
+    code: I64,
     found: F32,
 ) -> None:
-    """Fill rows of float32 [V, N]. spec: int64 [F, 2], which row, and what it is told.
+    """Fill rows of codes int64 [C, N] and of numbers float32 [V, N].
 
-    column: int64 [F], of which trigger, -1 for none.
+    spec: int64 [F, 2], which row, and what it is told. column: int64 [F], of which trigger, -1 for none.
     """
     for f in range(len(spec)):
         place, what = spec[f]
-        if what < _SCORE:
-            if what != _AGE and not len(merged):
-                continue
+        at = column[f]
+        if what == _POSITION:
+            for row in range(len(item)):
+                shown = int(position[row]) if len(position) else 0
+                code[place, row] = MISSING if shown < 0 else min(shown, HIGHEST_POSITION)
+        elif what == _PRESENCE:
+            for row in range(len(item)):
+                code[place, row] = rank[row, at] >= 0 if at >= 0 else 0
+        elif what >= _SCORE:
+            for row in range(len(item) if at >= 0 else 0):
+                if what == _SCORE:
+                    found[place, row] = score[row, at]
+                elif what == _SHARE:
+                    found[place, row] = share[row, at]
+                elif rank[row, at] >= 0:
+                    found[place, row] = rank[row, at]
+        elif what == _AGE or len(merged):
             for b in range(len(offsets) - 1):
                 for row in range(offsets[b], offsets[b + 1]):
                     if what == _MERGE_SCORE:
@@ -142,14 +168,6 @@ def _read(
                         found[place, row] = row - offsets[b]
                     elif item[row] < len(published):
                         found[place, row] = (time[b] - published[item[row]]) / _DAY_MS
-        elif column[f] >= 0:
-            for row in range(len(score)):
-                if what == _SCORE:
-                    found[place, row] = score[row, column[f]]
-                elif what == _SHARE:
-                    found[place, row] = share[row, column[f]]
-                elif rank[row, column[f]] >= 0:
-                    found[place, row] = rank[row, column[f]]
 
 
 @compiled
