@@ -13,6 +13,18 @@ from yoorec.testing.worlds import small_log
 NONE = np.full(1, np.nan, np.float32)
 
 
+def read(
+    counters: Counters, words: list[str], hours: int, prior: np.ndarray, item: np.ndarray, *asked: np.ndarray
+) -> np.ndarray:
+    """float32 [F, N]; asked: offsets, time."""
+    found = np.full((len(words) + 1, len(item)), -1, np.float32)
+    statistics = np.array([counters.statistic(word, hours) for word in words], np.int32)
+    offsets, time = asked
+    counters.read(statistics, prior, offsets, item, time, np.arange(1, len(found)), found)
+    assert (found[0] == -1).all()
+    return found[1:]
+
+
 def by_hand(log: EventLog, item: int, time: int, event: str, hours: int) -> int:
     """Events of an item in whole hours before the request's."""
     now = time // HOUR_MS
@@ -31,8 +43,7 @@ def test_counts_are_those_of_whole_hours_before(word: str, hours: int) -> None:
     rng = np.random.default_rng(0)
     row = rng.choice(np.flatnonzero(log.event == log.events.index(word)), 60)
     item, time = log.item[row], log.time[row] + rng.integers(0, 2 * HOUR_MS, 60)
-    owner = np.arange(60, dtype=np.int32)
-    found = counters.read([counters.statistic(word, hours)], NONE, item, owner, time)[:, 0]
+    found = read(counters, [word], hours, NONE, item, np.arange(61), time)[0]
     expected = [by_hand(log, int(i), int(t), word, hours) for i, t in zip(item, time, strict=True)]
     assert found.tolist() == expected
     assert max(expected) > 0
@@ -43,20 +54,18 @@ def test_a_request_is_told_of_nothing_of_its_own_hour() -> None:
     counters = Counters.build(log)
     last = len(log) - 1
     at = np.array([log.time[last] // HOUR_MS * HOUR_MS + HOUR_MS - 1])
-    item, owner = log.item[last:], np.zeros(1, np.int32)
-    spec = [counters.statistic(log.events[log.event[last]], 1)]
-    assert counters.read(spec, NONE, item, owner, at).tolist() == [[0.0]]
-    assert counters.read(spec, NONE, item, owner, at + 1).item() >= 1.0
+    item, one, word = log.item[last:], np.array([0, 1]), log.events[log.event[last]]
+    assert read(counters, [word], 1, NONE, item, one, at).tolist() == [[0.0]]
+    assert read(counters, [word], 1, NONE, item, one, at + 1).item() >= 1.0
 
 
 def test_rates_are_drawn_to_the_common_rate() -> None:
     log = small_log()
     counters = Counters.build(log)
     item = np.arange(len(log.catalogue.items), dtype=np.int32)
-    owner, now = np.zeros(len(item), np.int32), np.array([log.time[-1] + 10 * HOUR_MS])
-    statistic = counters.statistic("like_rate", 0)
-    plain = counters.read([statistic], NONE, item, owner, now)[:, 0]
-    drawn = counters.read([statistic], np.array([0.25], np.float32), item, owner, now)[:, 0]
+    whole, now = np.array([0, len(item)]), np.array([log.time[-1] + 10 * HOUR_MS])
+    plain = read(counters, ["like_rate"], 0, NONE, item, whole, now)[0]
+    drawn = read(counters, ["like_rate"], 0, np.array([0.25], np.float32), item, whole, now)[0]
     likes = np.bincount(log.item[log.event == log.events.index("like")], minlength=len(item))
     shown = np.bincount(log.item[log.event == log.events.index("impression")], minlength=len(item))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -70,8 +79,8 @@ def test_completion_is_of_plays_whose_length_and_watch_time_are_known() -> None:
     log = small_log()
     counters = Counters.build(log)
     item = np.arange(len(log.catalogue.items), dtype=np.int32)
-    owner, now = np.zeros(len(item), np.int32), np.array([log.time[-1] + 10 * HOUR_MS])
-    found = counters.read([counters.statistic("completion", 0)], NONE, item, owner, now)[:, 0]
+    whole, now = np.array([0, len(item)]), np.array([log.time[-1] + 10 * HOUR_MS])
+    found = read(counters, ["completion"], 0, NONE, item, whole, now)[0]
     length = durations(log.catalogue)
     for i in item:
         plays = [n for n in range(len(log)) if log.item[n] == i and log.weight[n] > 0 and np.isfinite(log.watch_s[n])]
@@ -83,10 +92,10 @@ def test_items_the_counters_never_met_count_nothing() -> None:
     log = small_log(events=50)
     counters = Counters.build(log)
     later = np.array([len(log.catalogue.items) + 3], np.int32)
-    spec = [counters.statistic("play", 0), counters.statistic("like_rate", 0)]
-    found = counters.read(spec, np.full(2, np.nan, np.float32), later, np.zeros(1, np.int32), log.time[-1:])
+    prior = np.full(2, np.nan, np.float32)
+    found = read(counters, ["play", "like_rate"], 0, prior, later, np.array([0, 1]), log.time[-1:])
     assert found[0, 0] == 0
-    assert np.isnan(found[0, 1])
+    assert np.isnan(found[1, 0])
 
 
 def test_round_trip_and_damage(tmp_path: Path) -> None:

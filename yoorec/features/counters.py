@@ -117,51 +117,58 @@ class Counters:
             f"no '{word}' in 'stat'{f'; nearest: {close}' if close else ''}; there are: {', '.join(there)}"
         )
 
-    def read(self, statistics: Sequence[Statistic], prior: F32, item: I32, owner: I32, time: I64) -> F32:
-        """float32 [N, F]: each statistic of each row's item before its request.
+    def read(self, statistics: I32, prior: F32, offsets: I64, item: I32, time: I64, place: I64, found: F32) -> None:
+        """Fill rows `place` int64 [F] of float32 [V, N]: a statistic of every candidate's item before its request.
 
-        prior: float32 [F], the common rate that rates are drawn to; NaN leaves them as they are.
-        item, owner: int32 [N]. time: int64 [B], ms. NaN for a rate of nothing; items unknown here count 0.
+        statistics: int32 [F, 3], as `Statistic`, quickest where those of one window stand together. prior: float32 [F],
+        the common rate that rates are drawn to; NaN leaves them as they are. item: int32 [N], of request b in
+        ``offsets[b]:offsets[b + 1]``. time: int64 [B], ms. NaN for a rate of nothing; items unknown here count 0.
         """
-        spec = np.array(statistics, np.int32).reshape(-1, 3)
-        found = np.empty((len(item), len(spec)), np.float32)
-        _read(self.offsets, self.hour, self.count, spec, prior, item, owner, time // HOUR_MS, found)
-        return found
+        _read(self.offsets, self.hour, self.count, statistics, prior, offsets, item, time, place, found)
 
 
 @compiled
 def _read(
-    offsets: I64, hour: I32, count: I32, spec: I32, prior: F32, item: I32, owner: I32, now: I64, found: F32
+    starts: I64,
+    hour: I32,
+    count: I32,
+    statistics: I32,
+    prior: F32,
+    offsets: I64,
+    item: I32,
+    time: I64,
+    place: I64,
+    found: F32,
 ) -> None:
-    items = len(offsets) - 1
-    for row in range(len(item)):
-        start = stop = np.int64(0)
-        if item[row] < items:
-            start, stop = offsets[item[row]], offsets[item[row] + 1]
-        upper = start + np.searchsorted(hour[start:stop], now[owner[row]])
-        window, lower = np.int64(0), start
-        for f in range(len(spec)):
-            hours = np.int64(spec[f, 2])
-            if hours == 0:
-                lower = start
-            elif hours != window:
-                lower = start + np.searchsorted(hour[start:upper], now[owner[row]] - hours)
-            window = hours
-            above, below = spec[f, 0], spec[f, 1]
-            # Row k + 1 of `count` is the sum up to the k-th hour; an item's own sums start at its first.
-            counted = np.float64(count[upper, above]) if upper > start else 0.0
-            counted -= np.float64(count[lower, above]) if lower > start else 0.0
-            if below < 0:
-                found[row, f] = counted
-                continue
-            trials = np.float64(count[upper, below]) if upper > start else 0.0
-            trials -= np.float64(count[lower, below]) if lower > start else 0.0
-            if not np.isnan(prior[f]):
-                found[row, f] = (counted + _STRENGTH * prior[f]) / (trials + _STRENGTH)
-            elif trials > 0:
-                found[row, f] = counted / trials
-            else:
-                found[row, f] = np.nan
+    items = len(starts) - 1
+    for b in range(len(offsets) - 1):
+        now = time[b] // HOUR_MS
+        for row in range(offsets[b], offsets[b + 1]):
+            start = stop = np.int64(0)
+            if item[row] < items:
+                start, stop = starts[item[row]], starts[item[row] + 1]
+            upper = start + np.searchsorted(hour[start:stop], now)
+            window, lower = np.int64(0), start
+            for f in range(len(statistics)):
+                hours = np.int64(statistics[f, 2])
+                if hours == 0:
+                    lower = start
+                elif hours != window:
+                    lower = start + np.searchsorted(hour[start:upper], now - hours)
+                window = hours
+                above, below = statistics[f, 0], statistics[f, 1]
+                # Row k + 1 of `count` is the sum up to the k-th hour; an item's own sums start at its first.
+                counted = np.float64(count[upper, above]) if upper > start else 0.0
+                counted -= np.float64(count[lower, above]) if lower > start else 0.0
+                if below < 0:
+                    found[place[f], row] = counted
+                    continue
+                trials = np.float64(count[upper, below]) if upper > start else 0.0
+                trials -= np.float64(count[lower, below]) if lower > start else 0.0
+                if not np.isnan(prior[f]):
+                    found[place[f], row] = (counted + _STRENGTH * prior[f]) / (trials + _STRENGTH)
+                else:
+                    found[place[f], row] = counted / trials if trials > 0 else np.nan
 
 
 def durations(catalogue: Catalogue) -> npt.NDArray[np.float64]:

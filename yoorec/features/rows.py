@@ -73,9 +73,9 @@ class RowValues:
         self._alike = Likeness(alike)
         # Statistics of one window stand together: the kernel looks a window's start up once.
         statistics.sort(key=lambda each: each[1].hours)
-        self._statistics = [each for _, each in statistics]
-        self._statistic_places = [place for place, _ in statistics]
-        self._prior = prior[self._statistic_places]
+        self._statistics = np.array([each for _, each in statistics], np.int32).reshape(-1, 3)
+        self._counted = np.array([place for place, _ in statistics], np.int64)
+        self._prior = prior[self._counted]
         self._spec = np.array([(place, what) for place, what, _ in told], np.int64).reshape(-1, 2)
         self._triggers = tuple(trigger for *_, trigger in told)
         self._shares = any(what == _SHARE for _, what, _ in told)
@@ -90,10 +90,9 @@ class RowValues:
             self._read_told(requests, candidates, position, code, found)
         for place in self._seen:
             found[place] = are_members(candidates, requests.seen, requests.item)
-        if self._statistics and self._counters is not None:
-            owner = np.repeat(np.arange(len(candidates), dtype=np.int32), candidates.lengths)
-            read = self._counters.read(self._statistics, self._prior, candidates.item, owner, requests.time)
-            found[self._statistic_places] = read.T
+        if self._counters is not None and len(self._counted):
+            asked = (candidates.offsets, candidates.item, requests.time)
+            self._counters.read(self._statistics, self._prior, *asked, self._counted, found)
         self._alike.read(requests, candidates, found)
         for place, row_of, vectors in self._vectors:
             _cosines(row_of, vectors, requests.item, candidates.offsets, candidates.item, found[place])
