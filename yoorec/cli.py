@@ -196,10 +196,11 @@ def fit(scenario: Scenario, plugins: Plugins, production: bool, items_only: bool
     yoorec fit scenarios/underlying_page.yaml --items-only
     """
     from yoorec.fit import fit as build
+    from yoorec.kernels import compiling_ahead
 
     if production and items_only:
         raise click.UsageError("--items-only keeps what was learned from events, and --production learns it again")
-    with _progress("fit") as progress:
+    with compiling_ahead([scenario]), _progress("fit") as progress:
         release = build(scenario, plugins, production=production, items_only=items_only, progress=progress)
     _print_release(release)
 
@@ -248,12 +249,14 @@ def replay(scenario: str, overrides: tuple[str, ...], multirun: bool, out: Path 
 
 def _replay_once(scenario: str, overrides: tuple[str, ...], out: Path | None, requests: int | None) -> Report:
     from yoorec.config.compose import load_scenario
+    from yoorec.kernels import compiling_ahead
     from yoorec.plugins import load_plugins
-    from yoorec.replay.replay import replay as run
 
     plugins = load_plugins()
     loaded = load_scenario(scenario, overrides, plugins)
-    with _progress("replay") as progress:
+    with compiling_ahead([loaded]), _progress("replay") as progress:
+        from yoorec.replay.replay import replay as run
+
         report = run(loaded, plugins, requests=requests, progress=progress)
     if out is not None:
         report.write(out)
@@ -287,6 +290,7 @@ def serve(arguments: tuple[str, ...], port_file: Path | None) -> None:
     # What is imported and loaded stays for good: collecting among it costs a tenth of the start, and more later.
     gc.disable()
     from yoorec.config.compose import load_scenario
+    from yoorec.kernels import compiling_ahead
     from yoorec.plugins import load_plugins
     from yoorec.scene import open_current
     from yoorec.server.serve import serve as listen
@@ -296,9 +300,10 @@ def serve(arguments: tuple[str, ...], port_file: Path | None) -> None:
     plugins = load_plugins()
     scenarios = [load_scenario(path, overrides, plugins) for path in paths]
     scenes = []
-    for scenario in scenarios:
-        with _progress(f"fit {scenario.scene}") as progress:
-            scenes.append(open_current(scenario, plugins, progress=progress))
+    with compiling_ahead(scenarios):
+        for scenario in scenarios:
+            with _progress(f"fit {scenario.scene}") as progress:
+                scenes.append(open_current(scenario, plugins, progress=progress))
     gc.freeze()
     gc.enable()
     listen(scenes, port_file=port_file, started=started)

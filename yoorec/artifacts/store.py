@@ -85,6 +85,10 @@ class Store:
                 raise ArtifactError(f"{self.root}: '{part}' can't name an artifact: letters, digits, '_', '-', '.'")
         return self._artifacts / component / fingerprint
 
+    def is_empty(self) -> bool:
+        """Whether nothing was ever published here."""
+        return not self._artifacts.exists()
+
     def find(self, component: str, fingerprint: str) -> Artifact | None:
         """The published artifact, unverified, or None."""
         folder = self._folder(component, fingerprint)

@@ -1,0 +1,68 @@
+"""Kernels compiled ahead: by a process of its own, while data are read and triggers fitted.
+
+A kernel is compiled on its first call and then kept on disk, so it is a first run alone that waits for it. Those of
+features come late in that run, all at once, when the other core has nothing to do for the first part of it.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from yoorec.artifacts.store import Store
+from yoorec.config.scenario import Scenario
+from yoorec.features.config import FeatureKeys
+
+__all__ = ["compile_features", "compiling_ahead"]
+
+
+@contextmanager
+def compiling_ahead(scenarios: Sequence[Scenario]) -> Iterator[None]:
+    """Compile beside what is done inside, where a ranker looks at features and its store is still empty.
+
+    What fails there fails again, and is told, where it is needed.
+    """
+    wanted = [
+        each
+        for each in scenarios
+        if each.ranker is not None and issubclass(each.ranker.spec.config, FeatureKeys) and Store(each.store).is_empty()
+    ]
+    if not wanted:
+        yield
+        return
+    silent = subprocess.DEVNULL
+    process = subprocess.Popen([sys.executable, "-m", "yoorec.kernels"], stdin=silent, stdout=silent, stderr=silent)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def compile_features() -> None:
+    """Learn and encode features of every kind that a ranker may be given unasked, in a small world."""
+    from yoorec.features.counters import Counters
+    from yoorec.features.learning import learn
+    from yoorec.features.readers import Around
+    from yoorec.testing.worlds import small_log, small_samples
+    from yoorec.vectors.items import ItemVectors
+
+    log = small_log()
+    items = len(log.catalogue.items)
+    tags = pa.array([[f"t{item % 4}"] for item in range(items)], pa.list_(pa.string()))
+    columns = log.catalogue.item_columns.append_column("tags", tags)
+    log = replace(log, catalogue=replace(log.catalogue, item_columns=columns, _codes={}))
+    vectors = ItemVectors.build(np.arange(items, dtype=np.int32), np.eye(items), exact_below=items + 1)
+    samples = small_samples(log, 20)
+    encoder = learn(FeatureKeys(), samples, Around(log.catalogue, Counters.build(log), {"text": vectors}))
+    encoder.encode(samples.requests, samples.candidates)
+
+
+if __name__ == "__main__":
+    compile_features()
