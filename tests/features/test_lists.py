@@ -3,10 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 
 from yoorec.batch import Plays
 from yoorec.data.log import EventLog
-from yoorec.features.codes import Known
+from yoorec.features.codes import UNKNOWN, Known
 from yoorec.features.columns import item_column
 from yoorec.features.config import Feature
 from yoorec.features.declared import Declared
@@ -85,3 +86,23 @@ def test_plays_of_items_unknown_here_have_no_codes(log: EventLog) -> None:
     merged = merged.rows(np.zeros(1, np.int64), np.array([0, 1]))
     Likeness([(0, True, codes)]).read(requests, merged, found)
     assert np.isnan(found).all()
+
+
+def test_lists_of_the_user_stand_beside_those_of_plays(log: EventLog) -> None:
+    catalogue = log.catalogue
+    likes = pa.array([["x"]] * len(catalogue.users), pa.list_(pa.string()))
+    catalogue = replace(catalogue, user_columns=catalogue.user_columns.append_column("likes", likes), _codes={})
+    names = ("user.likes", "history.author", "user.likes")
+    declared = [Declared(name, parse_name(name), Feature(name), "lists") for name in names]
+    authors = item_column(catalogue, "author").values  # type: ignore[union-attr]
+    reader = RequestLists(declared, [Known(["x", "y"]), Known(authors), Known(["y"])], catalogue)
+    told = np.empty(3, object)
+    told[:] = [["y", "z", "x"], None, []]
+    requests = replace(small_requests(log, 3), columns={"likes": told})
+    offsets, code = reader.read(requests)
+    lists = [code[offsets[place] : offsets[place + 1]].tolist() for place in range(9)]
+    assert lists[0::3] == [[1, UNKNOWN, 0], [], []]
+    assert lists[2::3] == [[0, UNKNOWN, UNKNOWN], [], []]
+    assert any(lists[1::3])
+    offsets, code = reader.read(replace(requests, columns={}))
+    assert np.diff(offsets).reshape(3, 3)[:, [0, 2]].tolist() == [[0, 0]] * 3

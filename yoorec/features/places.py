@@ -122,8 +122,10 @@ class Places:
         """
         offsets, each = lists
         form, crossing = self._forms[side], self.crossing
-        found = _filled(*form, self._table, code, number, offsets, each, *crossing, request, item, owned, index)
-        return Side(found[0], found[1], offsets, found[2])
+        ids, values, many = _filled(
+            *form, self._table, code, number, offsets, each, *crossing, request, item, owned, index
+        )
+        return Side(ids, values, offsets, many)
 
     def _crossed(self, learned: Learned) -> tuple[dict[str, I64], Crosses]:
         """Which crosses belong to which side, and where their parts' codes stand."""
