@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -245,6 +246,7 @@ def test_new_items_that_follow_the_batch_are_caught(tmp_path: Path) -> None:
 def test_shared_scratch_is_caught() -> None:
     def recall(self: Popular, requests: RequestBatch, k: int) -> CandidateBatch:
         self.size = len(requests)
+        time.sleep(0.01)  # another thread's turn, however busy the machine
         found = Popular.recall(self, requests, k)
         assert self.size == len(requests)
         return found

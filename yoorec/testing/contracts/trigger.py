@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -184,8 +185,13 @@ class TriggerContract(ComponentContract):
         component = self.fitted(config, log)
         runs = [self.requests(log, size) for size in range(20, 36)]
         alone = [component.recall(requests, _LIMIT) for requests in runs]
-        with ThreadPoolExecutor(4) as threads:
-            together = list(threads.map(lambda requests: component.recall(requests, _LIMIT), runs))
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(1e-5)  # short turns, so that recalls of a few milliseconds meet each other
+        try:
+            with ThreadPoolExecutor(4) as threads:
+                together = list(threads.map(lambda requests: component.recall(requests, _LIMIT), runs))
+        finally:
+            sys.setswitchinterval(interval)
         for one, other in zip(alone, together, strict=True):
             assert differences(one, other) == []
 
