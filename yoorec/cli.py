@@ -255,7 +255,7 @@ def _replay_once(scenario: str, overrides: tuple[str, ...], out: Path | None, re
     plugins = load_plugins()
     loaded = load_scenario(scenario, overrides, plugins)
     with compiling_ahead([loaded]), _progress("replay") as progress:
-        from yoorec.replay.replay import replay as run
+        from yoorec.replay.replay import replay as run  # in here, since it compiles kernels of its own
 
         report = run(loaded, plugins, requests=requests, progress=progress)
     if out is not None:

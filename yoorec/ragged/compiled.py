@@ -17,7 +17,7 @@ _Kernel = TypeVar("_Kernel", bound=Callable[..., Any])
 
 _OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
 """Nothing calls a kernel from C, and the wrapper for that takes its part of compilation. A division by zero is inf or
-NaN, as in numpy: to look for one in every division keeps loops from being vectorised."""
+NaN, as in numpy, and 0 of whole numbers: to look for one in every division keeps loops from being vectorised."""
 
 
 def compiled(function: _Kernel, signature: Any = None) -> _Kernel:
