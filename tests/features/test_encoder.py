@@ -303,6 +303,39 @@ def test_no_id_depends_on_the_batch(around: Around, samples: RankSamples, ids: s
 
 
 @pytest.mark.parametrize("ids", ["serialised", "open"])
+def test_some_candidates_are_encoded_as_among_all(around: Around, samples: RankSamples, ids: str) -> None:
+    encoder, candidates = every(around, samples, ids), samples.candidates
+    position = (np.arange(len(candidates.item)) % 130 - 1).astype(np.int32)
+    whole = encoder.encode(samples.requests, candidates, position)
+    keys = encoder.cross_keys(samples.requests, candidates)
+    for some in (np.arange(1, len(candidates.item), 3), np.arange(0), np.arange(len(candidates.item))):
+        few = encoder.encode(samples.requests, candidates, position, some)
+        assert few.index.tolist() == candidates.item[some].tolist()
+        assert few.owner.tolist() == whole.owner[some].tolist()
+        same(replace(few, row=whole.row), whole)
+        assert few.row.id.tobytes() == whole.row.id[some].tobytes()
+        assert few.row.value.tobytes() == whole.row.value[some].tobytes()
+        assert encoder.cross_keys(samples.requests, candidates, some).tolist() == keys[:, some].tolist()
+
+
+def test_what_is_learned_is_learned_from_the_rows_named(around: Around, samples: RankSamples) -> None:
+    rows = np.arange(len(samples.label)) % 3 == 0
+    learned = learn(KEYS, samples, around, rows).learned
+    whole, encoder = every(around, samples, "serialised"), learn(KEYS, samples, around)
+    assert encoder.learned.edges["said.itemcf"].tolist() == whole.learned.edges["said.itemcf"].tolist()
+    score = samples.candidates.source_score
+    assert score is not None
+    said = score[rows, samples.candidates.sources.index("itemcf")]
+    edges = learned.edges["said.itemcf"]
+    assert edges[0] >= np.nanmin(said)
+    assert edges[-1] <= np.nanmax(said)
+    place = next(n for n, each in enumerate(learned.crosses) if each.name == "crossed")
+    keys = encoder.cross_keys(samples.requests, samples.candidates)[place, rows]
+    met, times = np.unique(keys[keys >= 0], return_counts=True)
+    assert learned.cross_keys[place].tolist() == met[times >= 2].tolist()
+
+
+@pytest.mark.parametrize("ids", ["serialised", "open"])
 def test_round_trip(around: Around, samples: RankSamples, tmp_path: Path, ids: str) -> None:
     encoder = every(around, samples, ids)
     encoder.save(tmp_path)

@@ -15,7 +15,7 @@ from yoorec.features.learned import Learned
 from yoorec.features.places import Places
 from yoorec.features.readers import Around, item_codes, item_lists, item_numbers, side_by_side
 from yoorec.features.requests import RequestLists, RequestValues
-from yoorec.features.rows import RowValues
+from yoorec.features.rows import RowValues, some_of
 
 __all__ = ["Encoder"]
 
@@ -65,21 +65,31 @@ class Encoder:
         """
         return cls(Learned.load(folder, around.catalogue), around)
 
-    def encode(self, requests: RequestBatch, candidates: CandidateBatch, position: I32 | None = None) -> Encoded:
+    def encode(
+        self,
+        requests: RequestBatch,
+        candidates: CandidateBatch,
+        position: I32 | None = None,
+        rows: I64 | None = None,
+    ) -> Encoded:
         """Ids of every candidate; none depends on other requests of the batch.
 
         position: int32 [N], where candidates were shown, from 0, and -1 for not; all at the first place unless given,
         as it is at serving.
+        rows:     int64 [K], rising: only these candidates, encoded as they are among all.
         """
         request, asked = self._of_requests(requests)
-        row, _ = self._of_rows(requests, candidates, asked, position)
-        return Encoded(candidates.offsets, candidates.item, request, self._item, row)
+        few, row, _ = self._of_rows(requests, candidates, asked, position, rows)
+        return Encoded(few.offsets, few.item, request, self._item, row)
 
-    def cross_keys(self, requests: RequestBatch, candidates: CandidateBatch) -> I64:
-        """int64 [X, N]: every cross' key, from which its codes are learned; below 0 where a part is missing."""
+    def cross_keys(self, requests: RequestBatch, candidates: CandidateBatch, rows: I64 | None = None) -> I64:
+        """int64 [X, N]: every cross' key, from which its codes are learned; below 0 where a part is missing.
+
+        rows: see `encode`.
+        """
         _, asked = self._of_requests(requests)
-        _, code = self._of_rows(requests, candidates, asked, None)
-        return self._places.crossing.keys(asked, self._item_codes, code, candidates.offsets, candidates.item)
+        few, _, code = self._of_rows(requests, candidates, asked, None, rows)
+        return self._places.crossing.keys(asked, self._item_codes, code, few.offsets, few.item)
 
     def _items(self, around: Around) -> tuple[Side, I64]:
         """The side of all items, made once, and their codes int64 [C, I]."""
@@ -110,15 +120,16 @@ class Encoder:
         return self._places.side("request", code, number, lists, code, code, np.arange(len(one) + 1), one), code
 
     def _of_rows(
-        self, requests: RequestBatch, candidates: CandidateBatch, asked: I64, position: I32 | None
-    ) -> tuple[Side, I64]:
-        """The side of candidates, and their codes int64 [C, N]. asked: those of the requests."""
-        code = self._places.room("row", len(candidates.item))
-        number = self._rows.read(requests, candidates, code, position)
-        side = self._places.side(
-            "row", code, number, _NO_LISTS, asked, self._item_codes, candidates.offsets, candidates.item
-        )
-        return side, code
+        self, requests: RequestBatch, candidates: CandidateBatch, asked: I64, position: I32 | None, rows: I64 | None
+    ) -> tuple[CandidateBatch, Side, I64]:
+        """The candidates wanted, their side, and their codes int64 [C, N]. asked: those of the requests."""
+        few, standing = (candidates, None) if rows is None else some_of(candidates, rows)
+        if rows is not None and position is not None:
+            position = position[rows]
+        code = self._places.room("row", len(few.item))
+        number = self._rows.read(requests, few, code, position, standing)
+        side = self._places.side("row", code, number, _NO_LISTS, asked, self._item_codes, few.offsets, few.item)
+        return few, side, code
 
 
 _NO_LISTS = np.zeros(1, np.int64), np.empty(0, np.int64)

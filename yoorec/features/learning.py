@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from yoorec.features.lists import ItemCodes
 from yoorec.features.numbers import learned_edges
 from yoorec.features.readers import Around, item_numbers
 from yoorec.features.requests import RequestValues
-from yoorec.features.rows import RowValues
+from yoorec.features.rows import RowValues, some_of
 
 if TYPE_CHECKING:
     from yoorec.components import RankSamples
@@ -44,8 +44,13 @@ _RANK_EDGES = (1, 2, 3, 4, 5, 7, 10, 14, 20, 30, 45, 70, 100, 150, 220)
 """Ranges of places in a list: first ones apart, later ones together."""
 
 
-def learn(keys: FeatureKeys, samples: RankSamples, around: Around) -> Encoder:
+def learn(
+    keys: FeatureKeys, samples: RankSamples, around: Around, rows: npt.NDArray[np.bool_] | None = None
+) -> Encoder:
     """Judge the declared features, learn from samples, and bind what was learned to the data.
+
+    rows: bool [N], the candidates that will be learned from, all unless given: ranges, crosses and common rates are
+          taken from these.
 
     Raises DataError naming a feature that asks for what there is not.
     """
@@ -53,38 +58,71 @@ def learn(keys: FeatureKeys, samples: RankSamples, around: Around) -> Encoder:
         keys, around.catalogue, samples.candidates.sources, tuple(around.vectors), around.counters
     )
     names = {} if keys.ids == "open" else _learned_names(features, samples, around)
-    size, rows = len(samples.requests), len(samples.label)
-    wanted = max(_LEARNED_FROM, _LEARNED_ROWS * size // max(rows, 1))
-    places = np.unique(np.linspace(0, max(size - 1, 0), min(size, wanted)).astype(np.int64))[:size]
-    requests, candidates = samples.requests.take(places), samples.candidates.take(places)
-    label = samples.candidates.with_score(np.ascontiguousarray(samples.label, np.float32)).take(places).score
-    edges, prior = _learned_edges(features, requests, candidates, label, around)
+    some = _Rows.of(samples, rows)
+    edges, prior = _learned_edges(features, some, around)
     blank = tuple(np.empty(0, np.int64) for _ in crosses)
     learned = Learned(keys.ids, keys.table, tuple(features), tuple(crosses), names, edges, prior, blank)
     encoder = Encoder(learned, around)
     if not crosses or keys.ids == "open":
         return encoder
     least = [cross.feature.min_count or _MIN_COUNT for cross in crosses]
-    return Encoder(replace(learned, cross_keys=_learned_crosses(encoder, least, requests, candidates)), around)
+    return Encoder(replace(learned, cross_keys=_learned_crosses(encoder, least, some)), around)
 
 
-def _read(numbers: RowValues, requests: RequestBatch, candidates: CandidateBatch) -> F32:
-    return np.concatenate([numbers.read(*each, NO_CODES) for each in _batches(requests, candidates)], axis=1)
+class _Rows(NamedTuple):
+    """Candidates that are learned from: of requests with all of their candidates, rows int64 [K], rising."""
+
+    requests: RequestBatch
+    candidates: CandidateBatch
+    row: I64
+    played: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, samples: RankSamples, rows: npt.NDArray[np.bool_] | None) -> _Rows:
+        """Those of some requests, evenly spread over the samples."""
+        size, offsets = len(samples.requests), samples.candidates.offsets
+        count = len(samples.label) if rows is None else int(rows.sum())
+        wanted = max(_LEARNED_FROM, _LEARNED_ROWS * size // max(count, 1))
+        places = np.unique(np.linspace(0, max(size - 1, 0), min(size, wanted)).astype(np.int64))[:size]
+        there = np.zeros(size, np.bool_)
+        there[places] = True
+        inside = np.repeat(there, np.diff(offsets))
+        chosen = inside if rows is None else inside & rows
+        return cls(
+            samples.requests.take(places),
+            samples.candidates.take(places),
+            np.flatnonzero(chosen[inside]),
+            samples.label[chosen] > 0,
+        )
+
+    @property
+    def item(self) -> I32:
+        """int32 [K]: the candidates themselves."""
+        return self.candidates.item[self.row]
+
+    def batches(self) -> Iterator[tuple[RequestBatch, CandidateBatch, I64]]:
+        """Some requests at a time, with their candidates, and which of these are wanted."""
+        offsets = self.candidates.offsets
+        for start in range(0, max(len(self.requests), 1), _TOGETHER):
+            some = np.arange(start, min(start + _TOGETHER, len(self.requests)))
+            ends = offsets[[start, some[-1] + 1 if len(some) else start]]
+            first, last = np.searchsorted(self.row, ends)
+            yield self.requests.take(some), self.candidates.take(some), self.row[first:last] - ends[0]
 
 
-def _batches(requests: RequestBatch, candidates: CandidateBatch) -> Iterator[tuple[RequestBatch, CandidateBatch]]:
-    for start in range(0, max(len(requests), 1), _TOGETHER):
-        some = np.arange(start, min(start + _TOGETHER, len(requests)))
-        yield requests.take(some), candidates.take(some)
+def _read(numbers: RowValues, rows: _Rows) -> F32:
+    found = []
+    for requests, candidates, wanted in rows.batches():
+        few, standing = some_of(candidates, wanted)
+        found.append(numbers.read(requests, few, NO_CODES, None, standing))
+    return np.concatenate(found, axis=1)
 
 
-def _learned_crosses(
-    encoder: Encoder, least: Sequence[int], requests: RequestBatch, candidates: CandidateBatch
-) -> tuple[I64, ...]:
+def _learned_crosses(encoder: Encoder, least: Sequence[int], rows: _Rows) -> tuple[I64, ...]:
     """Keys of each cross that rows have so often at least, rising."""
     count: list[tuple[I64, I64]] = [(np.empty(0, np.int64), np.empty(0, np.int64)) for _ in least]
-    for some, few in _batches(requests, candidates):
-        keys = encoder.cross_keys(some, few)
+    for batch in rows.batches():
+        keys = encoder.cross_keys(*batch)
         for x, (known, times) in enumerate(count):
             found, more = np.unique(keys[x][keys[x] >= 0], return_counts=True)
             merged, place = np.unique(np.concatenate((known, found)), return_inverse=True)
@@ -130,11 +168,7 @@ def _learned_names(features: Sequence[Declared], samples: RankSamples, around: A
 
 
 def _learned_edges(
-    features: Sequence[Declared],
-    requests: RequestBatch,
-    candidates: CandidateBatch,
-    label: F32,
-    around: Around,
+    features: Sequence[Declared], samples: _Rows, around: Around
 ) -> tuple[dict[str, F32], dict[str, float]]:
     """Edges of each number's ranges, and the common rate of each rate.
 
@@ -146,7 +180,7 @@ def _learned_edges(
     items = len(around.catalogue.items)
     rows = [each for each in features if each.side == "row" and each.form == "numbers"]
     unknown = np.full(len(rows), np.nan, np.float32)
-    read = _read(RowValues((), rows, around, unknown), requests, candidates)
+    read = _read(RowValues((), rows, around, unknown), samples)
     for place, each in enumerate(rows):
         if each.of.table == "stat" and (each.of.word == "completion" or each.of.word.endswith("_rate")):
             finite = read[place][np.isfinite(read[place])]
@@ -155,19 +189,18 @@ def _learned_edges(
     if rates:
         some = [rows[place] for place in rates]
         common = np.array([prior[each.name] for each in some], np.float32)
-        read[rates] = _read(RowValues((), some, around, common), requests, candidates)
-    chosen = label > 0
+        read[rates] = _read(RowValues((), some, around, common), samples)
     for place, each in enumerate(rows):
-        edges[each.name] = _edges_of(each, read[place], read[place][chosen])
-    shown = np.bincount(candidates.item, minlength=items) > 0
+        edges[each.name] = _edges_of(each, read[place], read[place][samples.played])
+    shown = np.bincount(samples.item, minlength=items) > 0
     for each in features:
         if each.form != "numbers" or each.side == "row":
             continue
         if each.side == "item":
             number = item_numbers(each, around.catalogue)
-            edges[each.name] = _edges_of(each, number[shown], number[candidates.item[chosen]])
+            edges[each.name] = _edges_of(each, number[shown], number[samples.item[samples.played]])
         else:
-            number = RequestValues((), (), [each], around.catalogue).read(requests, NO_CODES)[0]
+            number = RequestValues((), (), [each], around.catalogue).read(samples.requests, NO_CODES)[0]
             edges[each.name] = _edges_of(each, number, np.empty(0, np.float32))
     return edges, prior
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ from yoorec.features.readers import Around
 from yoorec.ragged import are_members, compiled
 from yoorec.stages.normalise import normalised_rows
 
-__all__ = ["RowValues"]
+__all__ = ["RowValues", "Standing", "some_of"]
 
 F32 = npt.NDArray[np.float32]
 I32 = npt.NDArray[np.int32]
@@ -28,6 +29,27 @@ _DAY_MS = 24 * HOUR_MS
 _POSITION, _PRESENCE, _AGE, _MERGE_SCORE, _MERGE_RANK, _SCORE, _RANK, _SHARE = range(8)
 """What one kernel reads, codes first: where a candidate was shown, whether a trigger recalled it; days since it came
 out, what the merge made of it, what a trigger says of it."""
+
+
+class Standing(NamedTuple):
+    """How candidates stand among all of their requests', of which they are some.
+
+    place: int32 [N], in the merged list. share: float32 [N, T], each trigger's normalised score.
+    """
+
+    place: I32
+    share: F32
+
+
+def some_of(candidates: CandidateBatch, rows: I64) -> tuple[CandidateBatch, Standing]:
+    """The candidates at rows [K], which rise, and how they stand among all."""
+    offsets, score, rank = candidates.offsets, candidates.source_score, candidates.source_rank
+    few = candidates.rows(rows, np.searchsorted(rows, offsets).astype(np.int64))
+    place = (rows - np.repeat(offsets[:-1], few.lengths)).astype(np.int32)
+    share = _NO_SCORE
+    if score is not None and rank is not None:
+        share = normalised_rows(offsets, score, rank, False)[rows]
+    return few, Standing(place, share)
 
 
 class RowValues:
@@ -80,14 +102,21 @@ class RowValues:
         self._triggers = tuple(trigger for *_, trigger in told)
         self._shares = any(what == _SHARE for _, what, _ in told)
 
-    def read(self, requests: RequestBatch, candidates: CandidateBatch, code: I64, position: I32 | None = None) -> F32:
+    def read(
+        self,
+        requests: RequestBatch,
+        candidates: CandidateBatch,
+        code: I64,
+        position: I32 | None = None,
+        standing: Standing | None = None,
+    ) -> F32:
         """Numbers float32 [V, N], NaN where missing; the first C rows of int64 [at least C, N] are filled by codes.
 
-        position: int32 [N], see `Encoder.encode`.
+        position: int32 [N], see `Encoder.encode`. standing: where these are some of their requests', see `some_of`.
         """
         found = np.full((self._count, len(candidates.item)), np.nan, np.float32)
         if len(self._spec):
-            self._read_told(requests, candidates, position, code, found)
+            self._read_told(requests, candidates, position, standing, code, found)
         for place in self._seen:
             found[place] = are_members(candidates, requests.seen, requests.item)
         if self._counters is not None and len(self._counted):
@@ -99,16 +128,26 @@ class RowValues:
         return found
 
     def _read_told(
-        self, requests: RequestBatch, candidates: CandidateBatch, position: I32 | None, code: I64, found: F32
+        self,
+        requests: RequestBatch,
+        candidates: CandidateBatch,
+        position: I32 | None,
+        standing: Standing | None,
+        code: I64,
+        found: F32,
     ) -> None:
         score, rank, merged = candidates.source_score, candidates.source_rank, candidates.merge_score
         there = score is not None and rank is not None
         column = _columns(self._triggers, candidates.sources if there else ())
         score, rank = _NO_SCORE if score is None else score, _NO_RANK if rank is None else rank
-        share = normalised_rows(candidates.offsets, score, rank, False) if self._shares and there else score
+        if standing is not None:
+            place, share = standing
+        else:
+            place = _NO_RANK[0]
+            share = normalised_rows(candidates.offsets, score, rank, False) if self._shares and there else score
         merged, position = _NO_SCORE[0] if merged is None else merged, _NO_RANK[0] if position is None else position
         asked = (candidates.offsets, candidates.item, requests.time, self._catalogue.published_at)
-        _read(self._spec, column, *asked, position, merged, score, rank, share, code, found)
+        _read(self._spec, column, *asked, position, merged, place, score, rank, share, code, found)
 
 
 @lru_cache(maxsize=256)
@@ -130,6 +169,7 @@ def _read(
     published: I64,
     position: I32,
     merged: F32,
+    listed: I32,
     score: F32,
     rank: I32,
     share: F32,
@@ -138,7 +178,8 @@ def _read(
 ) -> None:
     """Fill rows of codes int64 [C, N] and of numbers float32 [V, N].
 
-    spec: int64 [F, 2], which row, and what it is told. column: int64 [F], of which trigger, -1 for none.
+    spec: int64 [F, 2], which row, and what it is told. column: int64 [F], of which trigger, -1 for none. listed: int32
+    [N], places in the merged list, or [0] where that is the rows' order.
     """
     for f in range(len(spec)):
         place, what = spec[f]
@@ -164,7 +205,7 @@ def _read(
                     if what == _MERGE_SCORE:
                         found[place, row] = merged[row]
                     elif what == _MERGE_RANK:
-                        found[place, row] = row - offsets[b]
+                        found[place, row] = listed[row] if len(listed) else row - offsets[b]
                     elif item[row] < len(published):
                         found[place, row] = (time[b] - published[item[row]]) / _DAY_MS
 

@@ -36,7 +36,7 @@ def time_single_requests(
     episodes: Episodes,
     *,
     requests: int = 500,
-    budget_s: float = 5.0,
+    budget_s: float = 2.0,
     seed: int = 0,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Latency | None:

@@ -52,10 +52,14 @@ def _ndcg(
                     ideal += discount[positives]
                 positives += 1
                 own = score[i] + step * column[i]
-                place = 0
-                for j in range(start, stop):
+                place, tied = 0, 0
+                for j in range(start, stop):  # free of branches, for all of a register at once
                     other = score[j] + step * column[j]
-                    place += (other > own) or (other == own and item[j] < item[i])
+                    place += other > own
+                    tied += other == own
+                if tied > 1:
+                    for j in range(start, stop):
+                        place += (score[j] + step * column[j] == own) and item[j] < item[i]
                 if place < k[b]:
                     gain += discount[place]
         if ideal > 0.0:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from yoorec_tf.samples import labels_of, training_set
+from yoorec_tf.samples import drawn, labels_of, training_set
 
 from yoorec.components import RankSamples
 from yoorec.errors import DataError
@@ -90,11 +90,12 @@ def test_rows_are_chosen_and_encoded_as_at_serving(samples: RankSamples, encoder
     assert apart is not None
     assert samples.shown is not None
     beside = labels_of(apart, {"play": 1.0, "like": 1.0}, False)
-    found = training_set(samples, encoder, label, weight, beside, negatives, 3, lambda _: None)
+    chosen = drawn(samples, label, negatives, 3)
+    found = training_set(samples, encoder, chosen, label, weight, beside, lambda _: None)
     whole = encoder.encode(samples.requests, samples.candidates, samples.position)
     other = encoder.encode(apart.requests, apart.candidates)
     offsets, ends = samples.candidates.offsets, apart.candidates.offsets
-    drawn = set()
+    others = set()
     for b in range(len(samples.requests)):
         own = range(int(found.encoded.offsets[b]), int(found.encoded.offsets[b + 1]))
         rows = {int(whole.index[row]): row for row in range(int(offsets[b]), int(offsets[b + 1]))}
@@ -105,7 +106,7 @@ def test_rows_are_chosen_and_encoded_as_at_serving(samples: RankSamples, encoder
         held = [rows[int(found.encoded.index[n])] for n in own[:here]]
         assert held == sorted(held)
         assert set(kept) <= set(held)
-        drawn |= {row - int(offsets[b]) for row in set(held) - set(kept)}
+        others |= {row - int(offsets[b]) for row in set(held) - set(kept)}
         for n, row in zip(own, held, strict=False):
             assert found.encoded.row.id[n].tobytes() == whole.row.id[row].tobytes()
             assert found.encoded.row.value[n].tobytes() == whole.row.value[row].tobytes()
@@ -113,9 +114,7 @@ def test_rows_are_chosen_and_encoded_as_at_serving(samples: RankSamples, encoder
         for n, row in zip(own[here:], alone, strict=True):
             assert found.encoded.row.id[n].tobytes() == other.row.id[row].tobytes()
             assert int(found.encoded.index[n]) == int(apart.candidates.item[row])
-    assert len(drawn) > 10, "negatives are drawn from everywhere"
-    again = training_set(samples, encoder, label, weight, beside, negatives, 3, lambda _: None)
-    assert again.encoded.index.tobytes() == found.encoded.index.tobytes()
+    assert len(others) > 10, "negatives are drawn from everywhere"
+    assert drawn(samples, label, negatives, 3).tolist() == chosen.tolist()
     if negatives == 1:
-        elsewhere = training_set(samples, encoder, label, weight, beside, negatives, 4, lambda _: None)
-        assert elsewhere.encoded.index.tobytes() != found.encoded.index.tobytes()
+        assert drawn(samples, label, negatives, 4).tolist() != chosen.tolist()

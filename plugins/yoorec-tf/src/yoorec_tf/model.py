@@ -25,7 +25,7 @@ from yoorec_tf.calibration import calibrated, reliability_plot
 from yoorec_tf.config import DnnConfig, LrConfig, WideDcnConfig, WideDeepConfig
 from yoorec_tf.metrics import Reliability, auc, gauc, log_loss, ndcg, reliability
 from yoorec_tf.processes import Trainers, export_apart
-from yoorec_tf.samples import labels_of, training_set
+from yoorec_tf.samples import drawn, labels_of, training_set
 from yoorec_tf.serving import TensorFlowScorer
 from yoorec_tf.training import CURVE
 from yoorec_tf.weights import Weights
@@ -93,10 +93,11 @@ class _Ranker:
         beside = None if apart is None else labels_of(apart, config.objectives, config.watch)
         with Trainers(config, context.threads) as trainers:
             context.progress(0.0, "features")
-            self._encoder = encoder = learn(config, samples, self._around)
+            chosen = drawn(samples, label, config.negatives, context.seed)
+            self._encoder = encoder = learn(config, samples, self._around, chosen)
             self._histograms = score_histograms(self._normalised(samples.candidates))
             rows = training_set(
-                *(samples, encoder, label, weight, beside, config.negatives, context.seed),
+                *(samples, encoder, chosen, label, weight, beside),
                 lambda done: context.progress(0.05 + 0.15 * done, "encoding"),
             )
             context.note("rows", len(rows.label))

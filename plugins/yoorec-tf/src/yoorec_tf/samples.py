@@ -14,12 +14,12 @@ from yoorec.features.encoded import Encoded, Side
 from yoorec.features.encoder import Encoder
 from yoorec_tf.storage import TrainingSet, join
 
-__all__ = ["labels_of", "training_set"]
+__all__ = ["drawn", "labels_of", "training_set"]
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 
-_TOGETHER = 16
+_TOGETHER = 64
 """Requests encoded at once, which bounds the memory."""
 
 
@@ -46,28 +46,44 @@ def labels_of(samples: RankSamples, objectives: Mapping[str, float], watched: bo
     return np.nan_to_num(label, nan=0.0), weight
 
 
+def drawn(samples: RankSamples, label: F32, negatives: int, seed: int) -> npt.NDArray[np.bool_]:
+    """bool [N]: the rows to learn from: those that something came of, those that were shown, and some of the others.
+
+    label:     float32 [N, O], as `labels_of` has it.
+    negatives: others of a request, at most; drawn, all alike, before it is known what the network thinks of them.
+    """
+    offsets, wanted = samples.candidates.offsets, label.max(axis=1, initial=0) > 0
+    kept = wanted if samples.shown is None else wanted | samples.shown
+    others = np.flatnonzero(~kept)
+    owner = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))[others]
+    chance = np.random.default_rng(seed).permutation(len(others))
+    order = np.lexsort((chance, owner))
+    place = np.arange(len(order)) - np.searchsorted(owner, owner[order])
+    found = kept.copy()
+    found[others[order[place < negatives]]] = True
+    return found
+
+
 def training_set(
     samples: RankSamples,
     encoder: Encoder,
+    rows: npt.NDArray[np.bool_],
     label: F32,
     weight: F32,
     beside: tuple[F32, F32] | None,
-    negatives: int,
-    seed: int,
     progress: Callable[[float], None],
 ) -> TrainingSet:
-    """Encoded requests with the rows that something came of, those that were shown, and some of the others.
+    """Encoded requests with the rows to learn from.
 
+    rows:          bool [N], as `drawn` has them.
     label, weight: of `samples`, as `labels_of` has them; beside: those of the impressions that no trigger recalled.
-    negatives:     others of a request, at most; drawn, all alike, before it is known what the network thinks of them.
     """
     candidates = samples.candidates
-    chosen = _chosen(candidates.offsets, label.max(axis=1, initial=0) > 0, samples.shown, negatives, seed)
     parts = []
     for start in range(0, max(len(candidates), 1), _TOGETHER):
         some = np.arange(start, min(start + _TOGETHER, len(candidates)))
         requests = samples.requests.take(some)
-        part = _rows(encoder, requests, candidates, some, samples.position, chosen, label, weight)
+        part = _rows(encoder, requests, candidates, some, samples.position, rows, label, weight)
         apart = samples.unrecalled
         if apart is not None and beside is not None:
             every = np.ones(len(apart.label), np.bool_)
@@ -76,21 +92,6 @@ def training_set(
         parts.append(part)
         progress(min(start + _TOGETHER, len(candidates)) / max(len(candidates), 1))
     return join(parts)
-
-
-def _chosen(
-    offsets: I64, wanted: npt.NDArray[np.bool_], shown: npt.NDArray[np.bool_] | None, negatives: int, seed: int
-) -> npt.NDArray[np.bool_]:
-    """bool [N]: the wanted and shown rows, and of the others `negatives` a request, drawn by the seed."""
-    kept = wanted if shown is None else wanted | shown
-    others = np.flatnonzero(~kept)
-    owner = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))[others]
-    drawn = np.random.default_rng(seed).permutation(len(others))
-    order = np.lexsort((drawn, owner))
-    place = np.arange(len(order)) - np.searchsorted(owner, owner[order])
-    found = kept.copy()
-    found[others[order[place < negatives]]] = True
-    return found
 
 
 def _rows(
@@ -103,16 +104,14 @@ def _rows(
     label: F32,
     weight: F32,
 ) -> TrainingSet:
-    """The chosen rows of some requests, encoded among all of their candidates, as at serving."""
+    """The chosen rows of some requests, encoded as they are among all of their candidates, as at serving."""
     first, last = (
         int(candidates.offsets[each]) for each in (some[0] if len(some) else 0, some[-1] + 1 if len(some) else 0)
     )
     few = candidates.take(some)
-    encoded = encoder.encode(requests, few, None if position is None else position[first:last])
     rows = np.flatnonzero(chosen[first:last])
-    before = np.append(0, np.cumsum(chosen[first:last]))
-    taken = Encoded(before[few.offsets], encoded.index[rows], encoded.request, encoded.item, encoded.row.take(rows))
-    return TrainingSet(taken, label[first:last][rows], weight[first:last][rows])
+    encoded = encoder.encode(requests, few, None if position is None else position[first:last], rows)
+    return TrainingSet(encoded, label[first:last][rows], weight[first:last][rows])
 
 
 def _interleaved(left: TrainingSet, right: TrainingSet) -> TrainingSet:
