@@ -28,13 +28,22 @@ from yoorec.features import counters, lists, places, requests, rows
 from yoorec.features.config import FeatureKeys
 from yoorec.features.learning import learn
 from yoorec.features.readers import Around
-from yoorec.kernels import compile_features
+from yoorec.components import FitContext
+from yoorec.kernels import compile_features, compile_stages
 from yoorec.plugins import load_plugins
+from yoorec.ragged import join, order, plays
 from yoorec.samples import rank_samples
+from yoorec.stages import ascent, listwise, normalise, quota, spread
+from yoorec.stages.blend import Blend
+from yoorec.stages.configs import BlendConfig
 from yoorec.vectors.recall import VectorRecall
 
 scenario, *overrides = sys.argv[1:]
 called = [counters._read, lists._read, places._filled, requests._read_values, requests._read_lists, rows._read]
+stages = [quota._fill, spread._spread, listwise._derivatives, ascent._ndcg, normalise.normalised_rows]
+stages += [normalise.score_rows, order._best_first, order.first_k, join._union, join._unite_items, plays._unite_plays]
+called += stages
+compile_stages()
 compile_features()
 before = [list(each.signatures) for each in called]
 assert all(len(each) == 1 for each in before), before
@@ -48,6 +57,10 @@ with contextlib.closing(yoorec.load(scenario, overrides)) as scene:
     assert vectors
     around = Around(scene.catalogue, counters.Counters.build(dataset.log), vectors)
     learn(FeatureKeys(), samples, around).encode(samples.requests, samples.candidates)
+    scene.pipeline.run(window.arrivals(10))
+    blend = Blend(BlendConfig(), scene.catalogue)
+    blend.fit(samples, FitContext())
+    blend.score(samples.requests, samples.candidates)
 assert [list(each.signatures) for each in called] == before
 """
 

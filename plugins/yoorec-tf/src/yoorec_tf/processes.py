@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, fields
+from importlib import import_module
 from pathlib import Path
 from threading import Thread
 
@@ -233,9 +234,10 @@ def _train(folder: Path, threads: int) -> None:
     """What a training process does: start TensorFlow, wait for the job, train, tell of it, and, being the first, write
     what was learned.
     """
+    # The kernels that judge an epoch, and score for what began this process, are compiled here where they are new:
+    # beside TensorFlow's start and the first epoch.
+    Thread(target=import_module, args=("yoorec_tf.scoring",)).start()
     tensorflow(threads)
-    import yoorec_tf.scoring  # noqa: F401  # compiled here, where it is new, for what began this process too
-
     if not sys.stdin.readline():
         return  # what began this process has ended
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
