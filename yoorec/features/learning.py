@@ -70,7 +70,10 @@ def learn(
 
 
 class _Rows(NamedTuple):
-    """Candidates that are learned from: of requests with all of their candidates, rows int64 [K], rising."""
+    """Candidates that are learned from: of requests with all of their candidates, row int64 [K], rising.
+
+    played: bool [K], whether the row was played.
+    """
 
     requests: RequestBatch
     candidates: CandidateBatch

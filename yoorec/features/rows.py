@@ -42,7 +42,7 @@ class Standing(NamedTuple):
 
 
 def some_of(candidates: CandidateBatch, rows: I64) -> tuple[CandidateBatch, Standing]:
-    """The candidates at rows [K], which rise, and how they stand among all."""
+    """The candidates at rows int64 [K], which rise, and how they stand among all."""
     offsets, score, rank = candidates.offsets, candidates.source_score, candidates.source_rank
     few = candidates.rows(rows, np.searchsorted(rows, offsets).astype(np.int64))
     place = (rows - np.repeat(offsets[:-1], few.lengths)).astype(np.int32)

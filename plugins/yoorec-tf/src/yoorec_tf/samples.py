@@ -17,7 +17,6 @@ from yoorec_tf.storage import TrainingSet, join
 __all__ = ["drawn", "labels_of", "training_set"]
 
 F32 = npt.NDArray[np.float32]
-I64 = npt.NDArray[np.int64]
 
 _TOGETHER = 64
 """Requests encoded at once, which bounds the memory."""
