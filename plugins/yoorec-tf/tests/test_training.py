@@ -11,7 +11,7 @@ import pytest
 from yoorec_tf import processes
 from yoorec_tf.config import DnnConfig, LrConfig, WideDcnConfig
 from yoorec_tf.metrics import auc, gauc, log_loss, ndcg
-from yoorec_tf.processes import Trainers
+from yoorec_tf.processes import train_apart, trainers
 from yoorec_tf.scoring import Scorer
 from yoorec_tf.storage import Memory, TrainingSet
 from yoorec_tf.training import CURVE, Learned, _Trainer, train
@@ -46,8 +46,8 @@ def here(config: Any = CONFIG, given: World = GIVEN, seed: int = 3, **more: Any)
 
 
 def apart(config: Any = CONFIG, given: World = GIVEN, threads: int = 1, report: Any = silent, **more: Any) -> Learned:
-    with Trainers(config, threads) as trainers:
-        return trainers.train(given.samples, given.layout, config.shape(), 3, report, **more)
+    with trainers(config, threads) as crew:
+        return train_apart(crew, config, given.samples, given.layout, config.shape(), 3, report, **more)
 
 
 def same(left: Learned, right: Learned) -> bool:

@@ -24,7 +24,7 @@ from yoorec.vectors.recall import VectorRecall
 from yoorec_tf.calibration import calibrated, reliability_plot
 from yoorec_tf.config import DnnConfig, LrConfig, WideDcnConfig, WideDeepConfig
 from yoorec_tf.metrics import Reliability, auc, gauc, log_loss, ndcg, reliability
-from yoorec_tf.processes import Trainers, export_apart
+from yoorec_tf.processes import export_apart, train_apart, trainers
 from yoorec_tf.samples import drawn, labels_of, training_set
 from yoorec_tf.serving import TensorFlowScorer
 from yoorec_tf.training import CURVE
@@ -91,7 +91,7 @@ class _Ranker:
         label, weight = labels_of(samples, config.objectives, config.watch)
         apart = samples.unrecalled
         beside = None if apart is None else labels_of(apart, config.objectives, config.watch)
-        with Trainers(config, context.threads) as trainers:
+        with trainers(config, context.threads) as crew:
             context.progress(0.0, "features")
             chosen = drawn(samples, label, config.negatives, context.seed)
             self._encoder = encoder = learn(config, samples, self._around, chosen)
@@ -105,8 +105,8 @@ class _Ranker:
             self._weights, curve = Weights.none(encoder.layout, shape), np.empty((0, len(CURVE)))
             if len(rows.label):
                 cache = context.cache
-                self._weights, curve = trainers.train(
-                    *(rows, encoder.layout, shape, context.seed),
+                self._weights, curve = train_apart(
+                    *(crew, config, rows, encoder.layout, shape, context.seed),
                     lambda done, note: context.progress(0.2 + 0.75 * done, note),
                     None if cache is None else cache / "checkpoints",
                     None if cache is None else cache / "logs",
