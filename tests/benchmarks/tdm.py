@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +74,9 @@ def fit(config: TdmConfig, log: EventLog, seed: int = 0) -> tuple[Tdm, str]:
     return model, cost
 
 
-def kept_or_fit(config: TdmConfig, log: EventLog, folder: Path) -> tuple[Tdm, str]:
-    """The trigger in a folder, or one that is fitted and left there."""
+def kept_or_fit(config: TdmConfig, log: EventLog, store: Path, part: str) -> tuple[Tdm, str]:
+    """The trigger that a folder has of these keys and this part of the log, or one that is fitted and left there."""
+    folder = store / f"{part}-{blake2b(repr(config).encode(), digest_size=8).hexdigest()}"
     if folder.exists():
         model = Tdm(config, log.catalogue)
         model.load(folder)
@@ -155,7 +157,7 @@ def paper(overrides: list[str], config: TdmConfig, store: Path, draws: list[int]
     tested: list[np.ndarray] = []
     found: list[dict[str, dict[str, np.ndarray]]] = []
     for draw in draws:
-        users, met = drawn(log, config, store / f"paper{draw}", draw)
+        users, met = drawn(log, config, store, draw)
         tested.append(users)
         found.append(met)
     if len(draws) > 1:
@@ -182,7 +184,7 @@ def drawn(
     train = log.rows(np.flatnonzero(np.isin(log.user, usable) & ~np.isin(log.user, tested)))
     requests, truth = halves(log, tested)
     print(f"draw {draw}: {len(train):,} plays train, {len(truth.item):,} of 1,000 users are the truth")
-    model, cost = kept_or_fit(config, train, store)
+    model, cost = kept_or_fit(config, train, store, f"paper{draw}")
     print(f"fit: {cost}", flush=True)
     beam = model.search(requests, config.beam, 200)
     every = model.search(requests, ALL, 200)
@@ -263,8 +265,10 @@ def list_figures(found: Any, requests: RequestBatch, truth: np.ndarray, kin: Kin
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "base": {},
-    "half siblings": {"siblings": 0.5},
-    "siblings only": {"siblings": 1.0},
+    # Of two children one has a single sibling; of eight, as many as there are negatives.
+    "eight children": {"arity": 8},
+    "half siblings": {"arity": 8, "siblings": 0.5},
+    "siblings only": {"arity": 8, "siblings": 1.0},
     "average": {"attention": "average"},
     "first tree only": {"rounds": 1},
     "first tree at random": {"rounds": 1, "category": None},
@@ -293,7 +297,7 @@ def keys(overrides: list[str], config: TdmConfig, names: list[str], size: int, s
         if change.get("rounds") == 1:  # as many passes over the plays as the rounds of the base together
             change["epochs"] = config.epochs * config.rounds
         changed = replace(config, **change)
-        model, cost = kept_or_fit(changed, past, store / name.replace(" ", "_"))
+        model, cost = kept_or_fit(changed, past, store, "past")
         started = time.perf_counter()
         lists = model.search(requests, config.beam, 200)
         each_ms = (time.perf_counter() - started) / len(asked) * 1000
@@ -307,7 +311,8 @@ def keys(overrides: list[str], config: TdmConfig, names: list[str], size: int, s
                 few = {each: values[each] for each in ("hit_rate@10", "recall@100", "recall@200")}
                 print(f"  beam {'all' if beam == ALL else beam:>4} {cells(few, user)}  scored {share:.1%}", flush=True)
         else:
-            print(f"  less base            {cells(found[name], user, found['base'])}", flush=True)
+            other = "eight children" if "siblings" in change and "eight children" in found else "base"
+            print(f"  less {other:<16} {cells(found[name], user, found[other])}", flush=True)
     print(f"base less itemcf       {cells(found['base'], user, found['itemcf'])}")
 
 

@@ -68,6 +68,15 @@ def siblings(model: Tdm, item: int) -> list[int]:
     return [int(each) for each in below if each >= 0 and each != item]
 
 
+def above(model: Tdm, item: int) -> list[int]:
+    """The nodes above an item's leaf."""
+    tree, node, found = model.index.tree, int(model.index.leaf[item]), []
+    while node:
+        node = int(tree.parent[node])
+        found.append(node)
+    return found
+
+
 def test_items_that_came_after_the_fit_are_recalled(tmp_path: Path) -> None:
     log = worlds.small_log()
     model, _ = fitted(log)
@@ -81,9 +90,9 @@ def test_items_that_came_after_the_fit_are_recalled(tmp_path: Path) -> None:
     assert (fresh.index.leaf[old + 3 :] == 0).all(), "no category, or one that no other item has"
     vectors = fresh.index.weights.vectors[fresh.index.leaf]
     for item in new:
-        beside = [each for each in siblings(fresh, item) if each < old]
-        assert code[item] in code[beside]
-        np.testing.assert_allclose(vectors[item], vectors[beside].mean(axis=0), rtol=1e-5)
+        assert code[item] in code[[each for each in siblings(fresh, item) if each < old]]
+        below = [each for each in range(old) if fresh.index.tree.parent[fresh.index.leaf[item]] in above(fresh, each)]
+        np.testing.assert_allclose(vectors[item], vectors[below].mean(axis=0), rtol=1e-5)
     requests = worlds.small_requests(log, 60)
     # What was there before keeps its scores: the new ones take no place in a beam that is wide enough.
     wide, before = fresh.search(requests, 10**6, old + 3), model.search(requests, 10**6, old + 3)
@@ -146,6 +155,14 @@ def test_a_column_that_no_item_has() -> None:
     assert "items: no column 'categry'; nearest: category" in str(caught.value)
 
 
+def test_the_default_column_need_not_be_there() -> None:
+    log = worlds.small_log()
+    columns = log.catalogue.item_columns.drop_columns(["category"])
+    bare = replace(log.catalogue, item_columns=columns, _codes={})
+    assert (Tdm(SMALL, bare)._code == -1).all()
+    assert (Tdm(SMALL, log.catalogue)._code >= 0).any()
+
+
 def test_the_beam_and_k(tmp_path: Path) -> None:
     log = worlds.small_log()
     narrow, _ = fitted(log)
@@ -165,10 +182,13 @@ def test_the_beam_and_k(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError) as caught:
         Tdm(SMALL, log.catalogue).load(tmp_path)
     assert f"expected ({len(narrow.index.tree)}, D)" in str(caught.value)
+    np.save(tmp_path / "shift.npy", np.zeros(2, np.float32))
+    with pytest.raises(ArtifactError, match=r"shift.npy: \(2,\), expected "):
+        Tdm(SMALL, log.catalogue).load(tmp_path)
 
 
 def test_a_scenario_uses_it_by_name(yoorec_project: Any) -> None:
-    keys = {"dim": 4, "hidden": [4], "rounds": 1, "epochs": 1, "category": None}
+    keys = {"dim": 4, "hidden": [4], "rounds": 1, "epochs": 1}
     project = yoorec_project(triggers={"deep": {"use": "tdm", **keys}})
     assert project.replay()["variants"]["control"]["metrics"]["hit_rate@10"]["value"] > 0
     assert len(project.recommend(item_id="i07", k=3)["items"]) == 3

@@ -95,8 +95,8 @@ def test_samples_against_a_literal_reading(items: int, arity: int, negatives: in
             first = min(beside, len(kin))
             assert len(set(nodes[1 : 1 + first])) == first
             assert set(nodes[1 : 1 + first]) <= kin
-            assert given[1:] == [1] * first + [0] * (beside - first) + [1] * (wanted - beside)
-            others = nodes[1 + beside :]
+            assert given[1:] == [1] * wanted, "what siblings there are too few for is drawn from the level"
+            others = nodes[1 + first :]
             assert set(others) <= on_level - {right}
             if wanted == len(on_level) - 1 and not beside:
                 assert set(others) == on_level - {right}

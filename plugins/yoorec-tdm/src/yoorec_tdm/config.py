@@ -19,7 +19,8 @@ class TdmConfig:
     arity: Annotated[int, Ge(2)] = 2
     """Children of an inner node."""
     category: ItemColumn | None = "category"
-    """Item column by which the first tree is built and new items are placed; null for a first tree at random."""
+    """Item column by which the first tree is built and new items are placed; null for a first tree at random, as where
+    the data lacks the default column."""
     content: TriggerName | None = None
     """A trigger with vectors of items, such as `text`: a new item is placed beside its nearest, not by category."""
     rounds: Count = 2
@@ -39,7 +40,7 @@ class TdmConfig:
     negatives: Count = 6
     """Nodes of a level that the played item's ancestor there is told from; small levels give all they have."""
     siblings: Annotated[float, Ge(0), Le(1)] = 0.0
-    """Share of them taken from the ancestor's siblings; the others are drawn at random from the level."""
+    """Share of them taken from the ancestor's siblings, of which there are `arity` - 1 at most; others are random."""
     epochs: Count = 4
     """Passes over the plays in each round, at most."""
     per_user: Count | None = None

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from yoorec.artifacts.arrays import load_arrays, save_arrays
 from yoorec.batch import CandidateBatch, RequestBatch
-from yoorec.errors import PluginError
+from yoorec.errors import ArtifactError, PluginError
 from yoorec.vectors.items import ItemVectors
 from yoorec.vectors.recall import VectorRecall
 from yoorec_tdm.config import TdmConfig
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["Tdm"]
 
 I32 = npt.NDArray[np.int32]
+
+_CATEGORY = TdmConfig().category
 
 
 def _ready() -> None:
@@ -48,7 +50,9 @@ class Tdm:
         self._items = items = len(catalogue.items)
         self._since = np.ascontiguousarray(catalogue.published_at)
         self._code = np.full(items, -1, np.int32)
-        if config.category is not None:
+        # A column that was named must be there; the default one need not.
+        named = config.category != _CATEGORY or _CATEGORY in catalogue.item_columns.column_names
+        if config.category is not None and named:
             self._code = np.ascontiguousarray(catalogue.item_codes(config.category)[0])
         self._take(Tree.of_order(np.empty(0, np.int32), config.arity), Weights.none(), np.zeros(1, np.float32))
 
@@ -60,7 +64,8 @@ class Tdm:
         content, plays = self._content_of(context), log.plays()
         sequences = sequences_of(plays.user, plays.session, plays.item, self._items)
         self._take(Tree.of_order(np.empty(0, np.int32), self.config.arity), Weights.none(), np.zeros(1, np.float32))
-        context.note("plays_learned_from", len(sequences.target))
+        count = len(sequences.target)
+        context.note("plays_learned_from", count - int(count * self.config.tail))
         if not len(sequences.target):
             return
         learned = train_apart(sequences, self._code, self.config, context.seed, context.threads, context.progress)
@@ -86,6 +91,8 @@ class Tdm:
         _ready()
         tree = Tree.load(folder)
         (shift,) = load_arrays(folder, "shift")
+        if shift.shape != (tree.depth + 1,):
+            raise ArtifactError(f"{folder / 'shift.npy'}: {shift.shape}, expected ({tree.depth + 1},)")
         self._take(tree, Weights.load(folder, len(tree)), shift)
         self._place(None)
 

@@ -64,7 +64,7 @@ class Plan(NamedTuple):
 
     level:  int32 [S]. label: float32 [S], 1 in the first slot of a level, else 0.
     begins: int32 [depth + 2]; the slots of level l are ``begins[l]:begins[l + 1]``, of level 0 there are none.
-    beside: int32 [depth + 1], how many of a level's slots are for siblings; they come right after the first.
+    beside: int32 [depth + 1], how many of a level's slots are for siblings, at most; they come right after the first.
     shift:  float32 [depth + 1], how much more often than it is played a node of the level is drawn as a negative, as a
             logarithm turned round: log((nodes - 1) / negatives). A logit less this is on one scale for all levels.
     """
@@ -131,7 +131,7 @@ def draw(
     history: int32 [B, L], leaves of the plays before, newest first, 0 where there is none. main: int32 [B], leaf of the
     main item: the latest of them, if the play after it is of the same session, else 0.
     node: int32 [B, S], weight: float32 [B, S], see `Plan`; weight 0 and node 0 where a slot stays empty, which is so on
-    levels below the item's leaf, and for sibling slots where there are fewer siblings.
+    levels below the item's leaf. Where there are fewer siblings than slots for them, the rest is drawn at random.
     """
     for b in range(len(place)):
         at = place[b]
@@ -154,9 +154,7 @@ def draw(
             turn = _below(_bits(seed, at, start), max(kin - 1, 1))
             for slot in range(start + 1, stop):
                 rank = slot - start - 1
-                if rank < beside[depth]:
-                    if rank >= kin - 1:
-                        continue
+                if rank < min(beside[depth], kin - 1):
                     other = eldest + (rank + turn) % (kin - 1)
                 elif beside[depth] == 0 and stop - start == size:
                     other = low + rank

@@ -154,7 +154,7 @@ def _keep(offsets: I64, node: I32, score: F32, item: I32, beam: int) -> tuple[I6
 
 
 def search(index: Index, requests: RequestBatch, beam: int, k: int) -> Found:
-    """Algorithm 1 of Zhu et al., KDD 2018, for a whole batch: one pass over the model per level.
+    """Algorithm 1 of Zhu et al., KDD 2018: one pass over the model per level, for up to 256 requests together.
 
     On each level the `beam` best inner nodes go on; a leaf met on the way is a candidate, whatever its level, and takes
     no place among them. Leaves of the main item, of items of the history or seen, and of items not published yet are

@@ -98,9 +98,9 @@ class _Trainer:
         self._keras = network
         self.sequences, self.config, self.items = sequences, config, len(code)
         self.seed = np.random.default_rng(seed).integers(1 << 63, dtype=np.uint64)
-        self.played = np.unique(sequences.item).astype(np.int32)
         kept = len(sequences.target) - int(len(sequences.target) * config.tail)
         self.places, tail = np.split(sequences.target, [kept])
+        self.played = _met(sequences, self.places)
         self.tail = tail[np.unique(np.linspace(0, len(tail) - 1, min(_JUDGED, len(tail))).astype(np.int64))]
         vectors = self._start(tail, seed) if config.start == "coplays" else None
         if vectors is None:
@@ -115,7 +115,9 @@ class _Trainer:
         self.workers = self.strategy.num_replicas_in_sync
         most = len(self.places) if config.per_user is None else config.per_user
         turn = _turn(sequences.first[self.places])
-        self.rows = min(config.batch * self.workers, int((turn < most).sum()))
+        count = int((turn < most).sum())
+        # Steps of one size, so that hardly any play is left out of an epoch.
+        self.rows = count // -(-count // (config.batch * self.workers))
         with self.strategy.scope():
             self.network = network.build_network(
                 len(self.tree), config.dim, config.hidden, config.windows, config.attention, seed
@@ -268,6 +270,15 @@ class _Trainer:
         found = search(index, requests, self.config.beam, _RECALL_AT)
         truth = np.repeat(self.sequences.item[self.tail], np.diff(found.offsets))
         return loss, float((found.item == truth).sum() / len(self.tail))
+
+
+def _met(sequences: Sequences, places: I64) -> I32:
+    """Items that are learned from, rising: targets at the places and what their users played before them. One that was
+    met later only would have a leaf and nothing learned of it.
+    """
+    first, last = sequences.first, np.full(len(sequences.item), -1)
+    np.maximum.at(last, first[places], places)
+    return np.unique(sequences.item[np.arange(len(first)) <= last[first]]).astype(np.int32)
 
 
 def _turn(owner: I64) -> I64:
