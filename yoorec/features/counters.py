@@ -105,11 +105,11 @@ class Counters:
         types = self.events[:-2]
         if word == "completion":
             return Statistic(len(types) + 1, len(types), hours)
-        event, rate, _ = word.partition("_rate")
+        event = word.removesuffix("_rate")
         shown = "impression" if "impression" in types else None
         if word in types:
             return Statistic(types.index(word), -1, hours)
-        if rate and event in types and shown is not None:
+        if event != word and event in types and shown is not None:
             return Statistic(types.index(event), types.index(shown), hours)
         there = (*types, *(f"{each}_rate" for each in types if shown and each != shown), "completion", "age")
         close = nearest(word, there)

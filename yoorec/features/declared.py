@@ -8,6 +8,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Literal
 
 from yoorec.errors import DataError, nearest
+from yoorec.features.codes import HIGHEST_POSITION
 from yoorec.features.columns import Form, ItemLists, ItemNames, item_column, user_form
 from yoorec.features.config import Feature, FeatureKeys
 from yoorec.features.counters import Counters
@@ -179,6 +180,10 @@ def _form_of(name: str, of: Name, feature: Feature, catalogue: Catalogue) -> For
             raise DataError(f"features.{name}: '{key}' does nothing for {of}, which holds {form}")
     if form == "numbers" and isinstance(feature.default, str):
         raise DataError(f"features.{name}: {of} holds numbers; 'default' is {feature.default!r}, which is none")
+    if of.table == "context" and form == "names" and feature.default is not None:
+        highest = {"hour": 23, "weekday": 6}.get(of.word, HIGHEST_POSITION)
+        if feature.default not in range(highest + 1):
+            raise DataError(f"features.{name}: 'default' of {of} is {feature.default!r}; accepted: 0 to {highest}")
     return form
 
 

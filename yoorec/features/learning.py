@@ -49,15 +49,15 @@ def learn(
 ) -> Encoder:
     """Judge the declared features, learn from samples, and bind what was learned to the data.
 
-    rows: bool [N], the candidates that will be learned from, all unless given: ranges, crosses and common rates are
-          taken from these.
+    rows: bool [N], the candidates that will be learned from, all unless given: names, ranges, crosses and common rates
+          are taken from these.
 
     Raises DataError naming a feature that asks for what there is not.
     """
     features, crosses = declare(
         keys, around.catalogue, samples.candidates.sources, tuple(around.vectors), around.counters
     )
-    names = {} if keys.ids == "open" else _learned_names(features, samples, around)
+    names = {} if keys.ids == "open" else _learned_names(features, samples, around, rows)
     some = _Rows.of(samples, rows)
     edges, prior = _learned_edges(features, some, around)
     blank = tuple(np.empty(0, np.int64) for _ in crosses)
@@ -134,11 +134,15 @@ def _learned_crosses(encoder: Encoder, least: Sequence[int], rows: _Rows) -> tup
     return tuple(known[times >= bound] for (known, times), bound in zip(count, least, strict=True))
 
 
-def _learned_names(features: Sequence[Declared], samples: RankSamples, around: Around) -> dict[str, list[str]]:
+def _learned_names(
+    features: Sequence[Declared], samples: RankSamples, around: Around, rows: npt.NDArray[np.bool_] | None
+) -> dict[str, list[str]]:
     """Names met often enough, sorted as text."""
-    requests, candidates = samples.requests, samples.candidates
+    requests, met = samples.requests, samples.candidates.item
     items = len(around.catalogue.items)
-    shown = np.bincount(candidates.item, minlength=items)
+    shown = np.bincount(met if rows is None else met[rows], minlength=items)
+    if samples.unrecalled is not None:  # which are learned from too
+        shown += np.bincount(samples.unrecalled.candidates.item, minlength=items)
     main = np.bincount(requests.item[requests.item >= 0], minlength=items)
     found: dict[str, list[str]] = {}
     for each in features:

@@ -205,7 +205,9 @@ def _read(
                     if what == _MERGE_SCORE:
                         found[place, row] = merged[row]
                     elif what == _MERGE_RANK:
-                        found[place, row] = listed[row] if len(listed) else row - offsets[b]
+                        # Without a score of the merge's, a row is from elsewhere, and has no place in its list.
+                        if not np.isnan(merged[row]):
+                            found[place, row] = listed[row] if len(listed) else row - offsets[b]
                     elif item[row] < len(published):
                         found[place, row] = (time[b] - published[item[row]]) / _DAY_MS
 
