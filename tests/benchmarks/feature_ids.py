@@ -192,7 +192,8 @@ def inference(world: World, reader: RawReader, rounds: int) -> dict[str, np.ndar
         return lambda n: score(encoder.encode(*indexed(world, cases[n].strings)))
 
     sides: dict[str, Callable[[int], Any]] = {
-        "work: ours": lambda n: encoder.encode(*cases[n].strings.known),
+        "work: ours": lambda n: encoder.encode(*indexed(world, cases[n].strings)),
+        "work: ours, users and items known": lambda n: encoder.encode(*cases[n].strings.known),
         "rest: ours, compiled kernel": lambda n: scorer.score(cases[n].encoded),
         "rest: ours, TensorFlow": lambda n: in_graph.score(cases[n].encoded),
         "rest: network on ids that lie ready": lambda n: on_ids(**cases[n].ids).numpy(),

@@ -21,6 +21,8 @@ from yoorec.data.log import EventLog
 from yoorec.errors import ArtifactError, DataError
 from yoorec.features.config import Feature
 from yoorec.features.counters import Counters
+from yoorec.stages.blend import Blend
+from yoorec.stages.configs import BlendConfig
 from yoorec.testing.worlds import blank_requests, small_log, small_merged, small_recalled, small_samples
 
 CONFIG = WideDeepConfig(
@@ -121,6 +123,39 @@ def test_several_objectives_add_up(fitted: tuple[WideDeep, Path], samples: RankS
         parts.append(alone.score(samples.requests, samples.candidates))
     np.testing.assert_allclose(parts[0] + parts[1], parts[2], atol=1e-6)
     assert np.array_equal(parts[2], fitted[0].score(samples.requests, samples.candidates))
+
+
+def test_the_blend_has_its_share(
+    fitted: tuple[WideDeep, Path], loaded: Callable[..., WideDeep], log: EventLog, samples: RankSamples
+) -> None:
+    """What is added to each objective's logit is the blend, by a factor of its own; without it, the network's order."""
+    model, some = loaded(), np.arange(40)
+    requests, merged = samples.requests.take(some), samples.candidates.take(some)
+    told = model.describe()["share_of_blend"]
+    assert set(told) == {"play", "like"}
+    assert all(0 < share < 1 for share in told.values())
+    blend = Blend(BlendConfig(), log.catalogue)
+    blend.fit(samples, FitContext())
+    whole = model._logits(requests, merged)
+    model._beside = np.zeros(2, np.float32)
+    alone = model._logits(requests, merged)
+    added, said = whole - alone, blend.score(requests, merged).astype(np.float64)
+    for o in range(2):
+        factor = float(added[:, o] @ said / (said @ said))
+        assert factor > 0
+        np.testing.assert_allclose(added[:, o], factor * said, atol=1e-4)
+    plain = WideDeep(replace(CONFIG, stack=False), log.catalogue)
+    plain.use(RankContext({}, Counters.build(log)))
+    plain.fit(samples, FitContext(seed=2))
+    assert plain.describe()["share_of_blend"] == {}
+    order = np.corrcoef(plain._logits(requests, merged)[:, 0], alone[:, 0])[0, 1]
+    assert order > 0.999999, "the network itself is the same"
+
+
+def test_several_objectives_need_a_tail_to_calibrate_by(log: EventLog) -> None:
+    with pytest.raises(DataError, match=r"tail: 0 leaves nothing to calibrate by.*accepted: above 0, or one objective"):
+        WideDeep(replace(CONFIG, tail=0.0), log.catalogue)
+    WideDeep(replace(CONFIG, tail=0.0, objectives={"play": 1.0}), log.catalogue)
 
 
 def test_unknown_users_missing_columns_and_nan_score(

@@ -30,7 +30,8 @@ def samples() -> RankSamples:
     before = np.append(0, np.cumsum(np.isin(np.arange(len(apart.item)), some)))
     few = apart.rows(some, before[apart.offsets].astype(np.int64))
     none = np.full((len(some), 3), -1, np.int32)
-    few = replace(few, source_rank=none, source_score=np.full((len(some), 3), np.nan, np.float32))
+    unknown = np.full((len(some), 3), np.nan, np.float32)
+    few = replace(few, source_rank=none, source_score=unknown, merge_score=unknown[:, 0].copy())
     unrecalled = replace(
         found,
         candidates=few,
@@ -114,6 +115,10 @@ def test_rows_are_chosen_and_encoded_as_at_serving(samples: RankSamples, encoder
         for n, row in zip(own[here:], alone, strict=True):
             assert found.encoded.row.id[n].tobytes() == other.row.id[row].tobytes()
             assert int(found.encoded.index[n]) == int(apart.candidates.item[row])
+    column = encoder.layout.row.id.index("merge_rank")
+    ranges = {int(place) for place in other.row.id[:, column]}
+    assert len(ranges) == 1, "what no trigger recalled has no place in the merged list"
+    assert not ranges & {int(place) for place in whole.row.id[:, column]}
     assert len(others) > 10, "negatives are drawn from everywhere"
     assert drawn(samples, label, negatives, 3).tolist() == chosen.tolist()
     if negatives == 1:

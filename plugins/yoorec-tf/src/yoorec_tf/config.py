@@ -66,6 +66,8 @@ class LearnConfig(FeatureKeys):
     """Steps between checkpoints; a training that was killed goes on from the last one."""
     samples: Literal["parquet", "tfrecord"] = "parquet"
     """Files that training reads the encoded samples from."""
+    stack: bool = True
+    """Add to the logit what `blend` makes of the triggers' scores, by the share that the tail makes most likely."""
     serve: Literal["compiled", "tensorflow"] = "compiled"
     """What scores requests: compiled kernels, or the SavedModel in TensorFlow."""
     export: bool = False

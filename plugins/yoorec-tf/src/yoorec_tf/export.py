@@ -15,7 +15,7 @@ from yoorec_tf.weights import Weights
 
 F32 = npt.NDArray[np.float32]
 
-__all__ = ["export", "inputs_of", "sides_of", "signature"]
+__all__ = ["export", "inputs_of", "served", "sides_of", "signature"]
 
 
 def signature(layout: Layout) -> dict[str, tuple[type, tuple[int | None, ...]]]:
@@ -37,6 +37,11 @@ def signature(layout: Layout) -> dict[str, tuple[type, tuple[int | None, ...]]]:
         "row_length": (i32, (None, len(row.many))),
         "row_many": (i32, (None,)),
     }
+
+
+def served(layout: Layout, outputs: int) -> dict[str, tuple[type, tuple[int | None, ...]]]:
+    """`signature`, and beside: what is added to the calibrated logits, as stacking does; zeros for nothing."""
+    return signature(layout) | {"beside": (np.float32, (None, outputs))}
 
 
 def inputs_of(encoded: Encoded, b: int) -> dict[str, npt.NDArray[Any]]:
@@ -68,11 +73,11 @@ def export(
     scale: F32,
     shift: F32,
 ) -> None:
-    """Write a SavedModel whose `serving_default` takes `signature`'s inputs by name and gives, for n candidates,
+    """Write a SavedModel whose `serving_default` takes the inputs of `served` by name and gives, for n candidates,
     logit float32 [n, O], calibrated, and score float32 [n].
 
     item: the side of the items that `index` counts. objectives: their weights in the score, as `scoring.blend` has it.
-    scale, shift: float32 [O], of the calibrated logits: ``logit * scale + shift``.
+    scale, shift: float32 [O], of the calibrated logits: ``logit * scale + beside + shift``.
 
     Items are described once, in two variables, so that a candidate costs one look-up instead of its item's ids and
     lists. What loads the model may fill them anew, `item_x` and `item_lin` being what `describe` makes of the items
@@ -107,17 +112,18 @@ def export(
         items = tf.gather(module.item_x, given["index"]), tf.gather(module.item_lin, given["index"])
         return network.meet(request, items, row, tf.zeros((count,), tf.int32), tf.range(count))
 
-    def serve(**given: Any) -> dict[str, Any]:
-        logit = logits(**given) * tf.constant(scale, tf.float32) + tf.constant(shift, tf.float32)
+    def serve(beside: Any, **given: Any) -> dict[str, Any]:
+        logit = logits(**given) * tf.constant(scale, tf.float32) + beside + tf.constant(shift, tf.float32)
         score = logit[:, 0]
         if len(objectives) > 1:
             score = tf.reduce_sum(tf.sigmoid(logit) * tf.constant(objectives, tf.float32), 1)
         return {"logit": logit, "score": score}
 
-    kinds = {name: tf.TensorSpec(size, kind, name) for name, (kind, size) in signature(layout).items()}
+    kinds = {name: tf.TensorSpec(size, kind, name) for name, (kind, size) in served(layout, shape.outputs).items()}
+    beside = kinds.pop("beside")
     module.parts, module.describe = [each.value for each in network.variables], describe
     module.logits = tf.function(logits).get_concrete_function(**kinds)
-    module.serve = tf.function(serve).get_concrete_function(**kinds)
+    module.serve = tf.function(serve).get_concrete_function(beside=beside, **kinds)
     tf.saved_model.save(module, str(folder), signatures={"serving_default": module.serve})
     # It holds a number drawn at random, and nothing needs it: the same model is the same bytes.
     (folder / "fingerprint.pb").unlink(missing_ok=True)

@@ -13,11 +13,13 @@ import numpy.typing as npt
 from yoorec.artifacts.arrays import load_arrays, save_arrays
 from yoorec.batch import CandidateBatch, RequestBatch
 from yoorec.components import FitContext, RankContext, RankSamples
-from yoorec.errors import ArtifactError
+from yoorec.errors import ArtifactError, DataError
 from yoorec.features.declared import check_features
 from yoorec.features.encoder import Encoder
 from yoorec.features.learning import learn
 from yoorec.features.readers import Around
+from yoorec.stages.blend import Blend
+from yoorec.stages.configs import BlendConfig
 from yoorec.stages.drift import Histogram, score_drift, score_histograms
 from yoorec.stages.normalise import normalised_rows
 from yoorec.vectors.recall import VectorRecall
@@ -27,6 +29,7 @@ from yoorec_tf.metrics import Reliability, auc, gauc, log_loss, ndcg, reliabilit
 from yoorec_tf.processes import export_apart, train_apart, trainers
 from yoorec_tf.samples import drawn, labels_of, training_set
 from yoorec_tf.serving import TensorFlowScorer
+from yoorec_tf.stacking import NO_STACK, stacked
 from yoorec_tf.training import CURVE
 from yoorec_tf.weights import Weights
 
@@ -40,8 +43,8 @@ F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 
 _FILE = "model.json"
-_VERSION = 1
-_FEATURES, _WEIGHTS, _EXPORT, _PLOT = "features", "weights", "saved_model", "reliability.svg"
+_VERSION = 2
+_FEATURES, _WEIGHTS, _BLEND, _EXPORT, _PLOT = "features", "weights", "blend", "saved_model", "reliability.svg"
 _TOGETHER = 16
 """Requests encoded and scored at once, which bounds the memory; it changes no score."""
 _JUDGED = 2000
@@ -59,18 +62,26 @@ def _kernels_of(weights: Weights, encoder: Encoder) -> Scorer:
 class _Ranker:
     """A network on feature ids; what its kind is, the config's `shape` says.
 
+    Its logit is stacked with what the ranker `blend` makes of the same triggers, and calibrated.
     A candidate's score is its calibrated logit, the log odds of the objective; with several objectives, it is the
     weighted sum of their probabilities.
     """
 
     def __init__(self, config: LrConfig | DnnConfig, catalogue: Catalogue) -> None:
         check_features(config, catalogue)
+        if len(config.objectives) > 1 and not config.tail:
+            raise DataError(
+                f"ranker: tail: 0 leaves nothing to calibrate by, and the probabilities of {len(config.objectives)} "
+                "objectives are added up; accepted: above 0, or one objective"
+            )
         self._config = config
         self._catalogue = catalogue
         self._around = Around(catalogue)
         self._weight = tuple(config.objectives.values())
         self._scale = np.ones(len(self._weight), np.float32)
         self._shift = np.zeros(len(self._weight), np.float32)
+        self._beside = np.zeros(len(self._weight), np.float32)
+        self._blend = Blend(BlendConfig(), catalogue)
         self._told: dict[str, Any] = {}
         self._reliability: list[tuple[str, Reliability]] = []
         self._histograms: dict[str, Histogram] = {}
@@ -113,18 +124,23 @@ class _Ranker:
                 )
             del rows
         self._scorer = _kernels_of(self._weights, encoder)
+        if self._stacks(samples):
+            self._blend.fit(samples, replace(context, progress=lambda done, note="": None))
         self._judge(samples, label, weight, curve)
         for name, figure in self._told["figures"].items():
             context.note(name, figure)
+        for name, share in self._told["share_of_blend"].items():
+            context.note(f"{name} share_of_blend", share)
         context.progress(1.0, "")
 
     def save(self, folder: Path) -> None:
         """Write features, weights, figures and the picture of the calibration; a SavedModel where one is wanted."""
-        for part in (_FEATURES, _WEIGHTS):
+        for part in (_FEATURES, _WEIGHTS, _BLEND):
             (folder / part).mkdir()
         self._encoder.save(folder / _FEATURES)
         self._weights.save(folder / _WEIGHTS)
-        save_arrays(folder, scale=self._scale, shift=self._shift)
+        self._blend.save(folder / _BLEND)
+        save_arrays(folder, scale=self._scale, shift=self._shift, beside=self._beside)
         model = {
             "version": _VERSION,
             "objectives": dict(self._config.objectives),
@@ -158,13 +174,16 @@ class _Ranker:
             self._histograms = {name: Histogram.of_plain(found) for name, found in model["histograms"].items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ArtifactError(f"{path}: is no model of this ranker: {type(error).__name__}: {error}") from error
-        self._scale, self._shift = load_arrays(folder, "scale", "shift")
+        self._scale, self._shift, self._beside = load_arrays(folder, "scale", "shift", "beside")
+        self._blend.load(folder / _BLEND)
         self._encoder = Encoder.load(folder / _FEATURES, self._around)
         layout, items = self._encoder.layout, self._encoder.items
         self._weights = Weights.load(folder / _WEIGHTS, layout, config.shape())
-        self._scorer = _kernels_of(self._weights, self._encoder)
         if config.serve == "tensorflow":
             self._scorer = TensorFlowScorer(folder / _EXPORT, layout, items)
+            self._scorer.warm_usual()
+        else:
+            self._scorer = _kernels_of(self._weights, self._encoder)
 
     def score(self, requests: RequestBatch, merged: CandidateBatch) -> F32:
         """float32 [N]: every row's score."""
@@ -189,34 +208,48 @@ class _Ranker:
         return score_drift(self._histograms, self._normalised(merged))
 
     def _logits(self, requests: RequestBatch, merged: CandidateBatch) -> F32:
-        logit = self._scorer.score(self._encoder.encode(requests, merged))
-        found: F32 = logit * self._scale + self._shift
+        found: F32 = self._scorer.score(self._encoder.encode(requests, merged)) * self._scale
+        if self._beside.any():
+            found += self._blend.score(requests, merged)[:, None] * self._beside
+        found += self._shift
         return found
 
     def _judge(self, samples: RankSamples, label: F32, weight: F32, curve: npt.NDArray[np.float64]) -> None:
-        """Calibrate by one half of the tail's requests, all of their candidates, and judge by the other."""
+        """Stack by the tail's requests, all of their candidates; calibrate by one half of them, judge by the other.
+
+        The one number of stacking, a mean over all there are, is hardly fitted to the half that judges.
+        """
         size = len(samples.requests)
         first = size - int(size * self._config.tail)
         places = np.arange(first, size)
         wanted = min(len(places), max(_JUDGED, _JUDGED_ROWS * size // max(len(label), 1)))
         places = places[np.unique(np.linspace(0, max(len(places) - 1, 0), wanted).astype(np.int64))]
-        one, other = places[::2], places[1::2]
         figures: dict[str, float] = {}
         self._reliability = []
-        _, _, here, own, counted = self._tail(samples, label, weight, one)
-        for o in range(len(self._weight)):
-            self._scale[o], self._shift[o] = calibrated(own[:, o], here[:, o], counted[:, o])
-        offsets, _, logit, own, counted = self._tail(samples, label, weight, other)
+        few, here, own, counted = self._tail(samples, label, weight, places)
+        beside = self._blend.score(samples.requests.take(places), few) if self._stacks(samples) else None
+        turn = np.repeat(np.arange(len(places)) % 2, few.lengths)
+        one, other = turn == 0, turn == 1
+        offsets = np.append(0, np.cumsum(few.lengths[1::2]))
+        shares: dict[str, float] = {}
         for o, name in enumerate(self._config.objectives):
-            known = counted[:, o] > 0
-            z, y = logit[:, o], own[:, o]
+            stack, z = NO_STACK, here[:, o]
+            if beside is not None:
+                user = samples.requests.user[places]
+                stack = stacked(few.offsets, user, own[:, o], z, beside)
+                z = z * np.float32(stack.own) + beside * np.float32(stack.beside)
+                shares[name] = round(stack.share, 6)
+            scale, self._shift[o] = calibrated(own[one, o], z[one], counted[one, o])
+            self._scale[o], self._beside[o] = scale * stack.own, scale * stack.beside
+            z = z[other] * np.float32(scale) + self._shift[o]
+            known, y = counted[other, o] > 0, own[other, o]
             chance = (1 / (1 + np.exp(-z[known].astype(np.float64)))).astype(np.float32)
             judged = reliability(y[known], chance)
             gains = ndcg(offsets, y, z, 10)
             found = {
                 "auc": auc(y[known], z[known]),
                 "gauc": gauc(offsets, y, z),
-                "log_loss": log_loss(y, z, counted[:, o]) if known.any() else float("nan"),
+                "log_loss": log_loss(y, z, counted[other, o]) if known.any() else float("nan"),
                 "ndcg@10": float(np.nanmean(gains)) if np.isfinite(gains).any() else float("nan"),
                 "ece": judged.ece,
             }
@@ -225,6 +258,7 @@ class _Ranker:
         told = [[None if each != each else round(each, 6) for each in row] for row in curve.tolist()]
         self._told = {
             "figures": figures,
+            "share_of_blend": shares,
             "reliability": {
                 name: {key: np.asarray(getattr(found, key)).tolist() for key in ("rows", "foretold", "observed")}
                 for name, found in self._reliability
@@ -232,10 +266,12 @@ class _Ranker:
             "curve": [dict(zip(CURVE, row, strict=True)) for row in told],
         }
 
-    def _tail(
-        self, samples: RankSamples, label: F32, weight: F32, places: I64
-    ) -> tuple[I64, CandidateBatch, F32, F32, F32]:
-        """Offsets, candidates, logits, labels and weights of some requests."""
+    def _stacks(self, samples: RankSamples) -> bool:
+        """Whether there is a blend to stack with."""
+        return self._config.stack and self._config.tail > 0 and bool(samples.candidates.sources)
+
+    def _tail(self, samples: RankSamples, label: F32, weight: F32, places: I64) -> tuple[CandidateBatch, F32, F32, F32]:
+        """Candidates, the network's own logits, labels and weights of some requests."""
         few = samples.candidates.take(places)
         start = samples.candidates.offsets[places]
         rows = np.arange(few.offsets[-1]) - np.repeat(few.offsets[:-1] - start, few.lengths)
@@ -243,8 +279,9 @@ class _Ranker:
         for first in range(0, len(places), _TOGETHER):
             some = np.arange(first, min(first + _TOGETHER, len(places)))
             part = slice(int(few.offsets[some[0]]), int(few.offsets[some[-1] + 1]))
-            logit[part] = self._logits(samples.requests.take(places[some]), few.take(some))
-        return few.offsets, few, logit, label[rows], weight[rows]
+            encoded = self._encoder.encode(samples.requests.take(places[some]), few.take(some))
+            logit[part] = self._scorer.score(encoded)
+        return few, logit, label[rows], weight[rows]
 
     @staticmethod
     def _normalised(candidates: CandidateBatch) -> CandidateBatch:

@@ -66,6 +66,7 @@ def train_apart(
     samples:     at least one request, with all items.
     checkpoints: a folder that outlives the call: the same call after this one was killed goes on from the last of
                  them. Those of other samples, keys or seeds are dropped, and all of them once training has ended.
+    events:      a folder for the curve as TensorBoard reads it, in one of its own for each such training.
 
     Raises RuntimeError with the last words of a process that failed.
     """
@@ -73,8 +74,10 @@ def train_apart(
     told = {field.name: getattr(config, field.name) for field in fields(LearnConfig) if field.name not in other}
     told["objectives"] = dict(config.objectives)
     job: dict[str, object] = {"shape": asdict(shape), "config": told, "seed": seed}
-    own = None if checkpoints is None else _own(checkpoints, _fingerprint(samples, layout, shape, told, seed))
-    job["checkpoints"], job["events"] = (None if each is None else str(each) for each in (own, events))
+    fingerprint = _fingerprint(samples, layout, shape, told, seed)
+    own = None if checkpoints is None else _own(checkpoints, fingerprint)
+    logs = None if events is None else events / fingerprint
+    job["checkpoints"], job["events"] = (None if each is None else str(each) for each in (own, logs))
     write_items(crew.folder, layout, samples.encoded.item)
     write_parquet(crew.folder, Memory(samples))
     (crew.folder / "job.json").write_text(json.dumps(job), encoding="utf-8")

@@ -25,7 +25,8 @@ _LEAST = {"index": 64, "request_many": 64, "row_many": 64}
 class TensorFlowScorer:
     """Scores requests one at a time, so that no score depends on the requests around it.
 
-    traces: graphs built so far, one for each set of padded sizes met; `warm` builds those that are to be expected.
+    traces: graphs built so far, one for each set of padded sizes met; `warm_usual` builds those that are to be
+    expected, so that no request waits for them.
     """
 
     def __init__(self, folder: Path, layout: Layout, item: Side, threads: int = 1) -> None:
@@ -50,6 +51,12 @@ class TensorFlowScorer:
         sizes = {"index": candidates, "request_many": request_many, "row_many": row_many}
         graph, shapes = self._graph(sizes)
         graph(**{name: self._tf.zeros(shape, self._signature[name][0]) for name, shape in shapes.items()})
+
+    def warm_usual(self) -> None:
+        """Build the graphs for up to 512 candidates and lists of up to 1,024 ids."""
+        for candidates in (64, 128, 256, 512):
+            for many in (64, 128, 256, 512, 1024):
+                self.warm(candidates, many)
 
     def score(self, encoded: Encoded) -> F32:
         """Logits float32 [N, O] of the rows of requests. Raises ValueError where `item` is of another number of rows

@@ -35,7 +35,7 @@ _LISTS = 0.01
 _NDCG_AT = 10
 _REPORT_STEPS = 20
 _AVERAGED = 8
-"""Points of an epoch, evenly spread, whose weights are averaged."""
+"""Points of an epoch, evenly spread, whose weights are averaged; all of its steps where it has fewer."""
 
 
 class Learned(NamedTuple):
@@ -99,8 +99,9 @@ class _Trainer:
         self.workers: int = self.strategy.num_replicas_in_sync
         self.samples = samples
         self.count = len(samples) - int(len(samples) * config.tail)
-        self.rows = min(config.batch * self.workers, self.count)
-        self.steps = self.count // self.rows
+        # Steps of one size, so that hardly any request is left out of an epoch.
+        self.steps = -(-self.count // (config.batch * self.workers))
+        self.rows = self.count // self.steps
         self.seen, self.scale = self._surveyed()
         self.tail = _tail(samples, self.count, item)
         with self.strategy.scope():
@@ -176,11 +177,12 @@ class _Trainer:
 
         Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018.
         """
-        every = max(1, self.steps // _AVERAGED)
-        if self.step % every:
+        points = min(_AVERAGED, self.steps)
+        count = self.step * points // self.steps
+        if count == (self.step - 1) * points // self.steps:
             return
         # Into new arrays: TensorFlow may look on at those it was given, and `kept` may be among them.
-        count, own = self.step // every, self.network.get_weights()
+        own = self.network.get_weights()
         pairs = zip(self.mean, own, strict=True)
         self.mean = [mean + (new - mean) / np.float32(count) for mean, new in pairs] if count > 1 else own
 
