@@ -112,5 +112,7 @@ def test_round_trip_and_damage(tmp_path: Path) -> None:
 
 def test_an_unknown_statistic_lists_what_there_is() -> None:
     counters = Counters.build(small_log())
+    with pytest.raises(ValueError, match="no 'like_rates' in 'stat'; nearest: like_rate"):
+        counters.statistic("like_rates", 0)
     with pytest.raises(ValueError, match="no 'plays' in 'stat'; nearest: play; there are: impression, play, like, "):
         counters.statistic("plays", 0)

@@ -70,6 +70,9 @@ def test_yaml_is_judged_strictly() -> None:
         (Feature("user.age", min_count=3), "features.x: 'min_count' does nothing for user.age, which holds numbers"),
         (Feature("item.author", buckets=3), "features.x: 'buckets' does nothing for item.author, which holds names"),
         (Feature("user.age", default="old"), "features.x: user.age holds numbers; 'default' is 'old', which is none"),
+        (Feature("context.position", default=500), "'default' of context.position is 500; accepted: 0 to 99"),
+        (Feature("context.hour", default="noon"), "'default' of context.hour is 'noon'; accepted: 0 to 23"),
+        (Feature("context.weekday", default=-1), "'default' of context.weekday is -1; accepted: 0 to 6"),
         (Feature("main.tags"), "features.x: items: column 'tags' holds lists; take history.tags or same.tags"),
     ],
 )
