@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -363,6 +364,41 @@ def test_open_ids_keep_no_names(around: Around, samples: RankSamples, tmp_path: 
         by_name.setdefault(value or "a2", set()).add(place)
     assert all(len(each) == 1 for each in by_name.values())
     assert len({next(iter(each)) for each in by_name.values()}) == len(by_name)
+
+
+def test_a_vocabulary_holds_what_is_met_most_and_a_hash_no_names(
+    around: Around, samples: RankSamples, tmp_path: Path
+) -> None:
+    keys = FeatureKeys(
+        {
+            "few": Feature("item.author", vocabulary=2),
+            "folded": Feature("item.id", hash=7),
+            "listed": Feature("history.id", hash=5, last=3),
+        }
+    )
+    encoder = learn(keys, samples, around)
+    items = around.catalogue.items.ids
+    authors = around.catalogue.item_columns["author"].to_pylist()
+    met = Counter(authors[item] for item in samples.candidates.item.tolist() if authors[item] is not None)
+    most = sorted(met, key=lambda name: (-met[name], name))[:2]
+    assert encoder.learned.names == {"few": sorted(most)}
+    assert encoder.layout.size == 1 + (2 + 2) + (2 + 7) + (2 + 5)
+    encoder.save(tmp_path)
+    assert items[0] not in (tmp_path / "features.json").read_text(encoding="utf-8")
+    found = Encoder.load(tmp_path, around).encode(samples.requests, samples.candidates)
+    few, folded = (encoder.layout.item.id.index(name) for name in ("few", "folded"))
+    for item, name in enumerate(items):
+        assert found.item.id[item, folded] == 5 + 2 + hashed_text(name) % 7
+        author = authors[item]
+        code = -2 if author is None else sorted(most).index(author) if author in most else -1
+        assert found.item.id[item, few] == 1 + 2 + code
+    history = samples.requests.history
+    latest = history.item[history.offsets[3] : min(history.offsets[4], history.offsets[3] + 3)]
+    expected = [14 + 2 + hashed_text(items[item]) % 5 for item in latest.tolist()]
+    request = found.request
+    assert request.many[request.offsets[3] : request.offsets[4]].tolist() == expected
+    with pytest.raises(ValueError, match="'hash' stands in place of 'min_count' and 'vocabulary'"):
+        Feature("item.id", hash=7, vocabulary=3)
 
 
 def test_hashes_never_change() -> None:

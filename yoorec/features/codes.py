@@ -22,6 +22,7 @@ __all__ = [
     "NO_CODES",
     "UNKNOWN",
     "Codes",
+    "Folded",
     "Hashed",
     "Known",
     "hashed_text",
@@ -80,6 +81,19 @@ class Hashed:
             code = self._code.get(text)
             found.append(hashed_text(text) if code is None else code)
         return np.array(found, np.int64)
+
+
+class Folded(Hashed):
+    """Codes of any name, folded into so many."""
+
+    def __init__(self, places: int) -> None:
+        super().__init__()
+        self._places = places
+
+    def encode(self, values: Iterable[Any]) -> I64:
+        """int64, a code below the number of places for each value; MISSING for None and NaN."""
+        found = super().encode(values)
+        return np.where(found < 0, found, found % self._places)
 
 
 def hashed_text(text: str) -> int:

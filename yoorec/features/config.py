@@ -29,6 +29,10 @@ class Feature:
     """Columns of numbers: true takes each number as a name of its own."""
     min_count: Count | None = None
     """Names, with serialised ids: one met fewer times in the samples shares the id of unknown ones; 2 unless said."""
+    vocabulary: Count | None = None
+    """Names, with serialised ids: so many at most have an id of their own, those met most often; all unless said."""
+    hash: Count | None = None
+    """Names, with serialised ids: fold their hashes into so many ids instead, and keep no names."""
     default: str | float | None = None
     """The value a missing one is taken for; unless said, missing has an id of its own."""
     last: Count | None = None
@@ -53,6 +57,8 @@ class Feature:
                 raise ValueError(f"'{key}' does nothing for {names[0]}; it is for {', '.join(fits)}")
         if self.edges is not None and (self.buckets is not None or sorted(set(self.edges)) != list(self.edges)):
             raise ValueError("'edges' rise, and stand in place of 'buckets'")
+        if self.hash is not None and (self.min_count is not None or self.vocabulary is not None):
+            raise ValueError("'hash' stands in place of 'min_count' and 'vocabulary'")
 
     @property
     def crossed(self) -> bool:
@@ -72,6 +78,8 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "edges": _NUMBERS,
     "category": _COLUMNS,
     "min_count": (*_COLUMNS, "history", "session"),
+    "vocabulary": (*_COLUMNS, "history", "session"),
+    "hash": (*_COLUMNS, "history", "session"),
     "default": _NUMBERS,
     "last": ("history", "session"),
     "window": ("stat",),

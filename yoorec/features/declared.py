@@ -174,8 +174,9 @@ def _form_of(name: str, of: Name, feature: Feature, catalogue: Catalogue) -> For
             form = "numbers"
     except DataError as error:
         raise DataError(f"features.{name}: {error}") from error
-    fits = {"names": ("min_count",), "lists": ("min_count",), "numbers": ("buckets", "edges", "default")}
-    for key in ("min_count", "buckets", "edges"):
+    names = ("min_count", "vocabulary", "hash")
+    fits = {"names": names, "lists": names, "numbers": ("buckets", "edges", "default")}
+    for key in (*names, "buckets", "edges"):
         if getattr(feature, key) is not None and not feature.crossed and key not in fits[form]:
             raise DataError(f"features.{name}: '{key}' does nothing for {of}, which holds {form}")
     if form == "numbers" and isinstance(feature.default, str):

@@ -146,8 +146,8 @@ def _learned_names(
     main = np.bincount(requests.item[requests.item >= 0], minlength=items)
     found: dict[str, list[str]] = {}
     for each in features:
-        table, word, least = each.of.table, each.of.word, each.feature.min_count or _MIN_COUNT
-        if each.form == "numbers" or table in ("context", "trigger"):
+        table, word = each.of.table, each.of.word
+        if each.form == "numbers" or table in ("context", "trigger") or each.feature.hash:
             continue
         if table == "user" and word != "id":
             values = requests.columns.get(word)
@@ -155,11 +155,11 @@ def _learned_names(
             if each.form == "lists":
                 listed = [one for some in listed if some is not None for one in some]
             count = Counter(text for text in map(text_of, listed) if text is not None)
-            found[each.name] = sorted(name for name, times in count.items() if times >= least)
+            found[each.name] = _kept(list(count), list(count.values()), each)
             continue
         if table == "user":
             times = np.bincount(requests.user[requests.user >= 0], minlength=len(around.catalogue.users))
-            found[each.name] = sorted(np.array(around.catalogue.users.ids, object)[times >= least].tolist())
+            found[each.name] = _kept(around.catalogue.users.ids, times, each)
             continue
         column = item_column(around.catalogue, word, bool(each.feature.category) or table not in ("item", "main"))
         weights = shown if table == "item" else main
@@ -170,8 +170,16 @@ def _learned_names(
             continue
         codes = ItemCodes.of(column)
         times = np.bincount(codes.code, np.repeat(weights, np.diff(codes.offsets)), codes.size)
-        found[each.name] = sorted(np.array(column.values, object)[times >= least].tolist())
+        found[each.name] = _kept(column.values, times, each)
     return found
+
+
+def _kept(names: Sequence[str], times: npt.ArrayLike, feature: Declared) -> list[str]:
+    """Names met often enough, sorted as text; where they are too many, those met most often, ties by name."""
+    times = np.asarray(times, np.int64)
+    places = np.flatnonzero(times >= (feature.feature.min_count or _MIN_COUNT)).tolist()
+    found = sorted(places, key=lambda place: (-times[place], names[place]))[: feature.feature.vocabulary]
+    return sorted(names[place] for place in found)
 
 
 def _learned_edges(

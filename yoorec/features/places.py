@@ -8,7 +8,7 @@ from typing import NamedTuple, get_args
 import numpy as np
 import numpy.typing as npt
 
-from yoorec.features.codes import HIGHEST_POSITION, MISSING, Codes, Hashed, Known, place_of, salt_of
+from yoorec.features.codes import HIGHEST_POSITION, MISSING, Codes, Folded, Hashed, Known, place_of, salt_of
 from yoorec.features.columns import text_of
 from yoorec.features.crosses import Crosses, cross_keys, seek
 from yoorec.features.declared import Declared, Part
@@ -234,14 +234,16 @@ def _count(feature: Declared, learned: Learned) -> int:
         return {"hour": 24, "weekday": 7}.get(feature.of.word, HIGHEST_POSITION + 1)
     if feature.of.table == "trigger":
         return 2
-    return len(learned.names.get(feature.name, ()))
+    return feature.feature.hash or len(learned.names.get(feature.name, ()))
 
 
 def _codes_of(feature: Declared, learned: Learned) -> Codes:
     """How the feature's names become codes; whole numbers are their own."""
     if feature.of.table in ("context", "trigger"):
         return Known(())
-    return Hashed() if learned.ids == "open" else Known(learned.names.get(feature.name, ()))
+    if learned.ids == "open":
+        return Hashed()
+    return Folded(feature.feature.hash) if feature.feature.hash else Known(learned.names.get(feature.name, ()))
 
 
 def _default(codes: Codes, feature: Declared) -> int:
