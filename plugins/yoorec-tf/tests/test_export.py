@@ -68,5 +68,5 @@ def test_a_fresh_process_serves_the_same_scores(tmp_path: Path) -> None:
         for b in range(6):
             rows = slice(encoded.offsets[b], encoded.offsets[b + 1])
             answer = np.load(tmp_path / f"{name} {b}.npz")
-            np.testing.assert_allclose(answer["logit"], expected[name][rows], rtol=1e-5, atol=1e-4)
-            np.testing.assert_allclose(answer["score"], blend(expected[name][rows], objectives), rtol=1e-5, atol=1e-4)
+            np.testing.assert_allclose(answer["logit"], expected[name][rows], rtol=1e-5, atol=1e-5)
+            np.testing.assert_allclose(answer["score"], blend(expected[name][rows], objectives), rtol=1e-5, atol=1e-5)
