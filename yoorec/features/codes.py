@@ -17,6 +17,7 @@ from yoorec.features.columns import text_of
 from yoorec.ragged import compiled
 
 __all__ = [
+    "CONTEXT_CODES",
     "HIGHEST_POSITION",
     "MISSING",
     "NO_CODES",
@@ -36,6 +37,8 @@ I64 = npt.NDArray[np.int64]
 MISSING, UNKNOWN = -2, -1
 HIGHEST_POSITION = 99
 """Positions from there on are one."""
+CONTEXT_CODES = {"hour": 24, "weekday": 7, "position": HIGHEST_POSITION + 1}
+"""Codes of what of the context is names: whole numbers, which are their own."""
 NO_CODES = np.empty((0, 0), np.int64)
 """To be filled where only numbers are read."""
 

@@ -31,7 +31,7 @@ class Feature:
     """Names, with serialised ids: one met fewer times in the samples shares the id of unknown ones; 2 unless said."""
     vocabulary: Count | None = None
     """Names, with serialised ids: so many at most have an id of their own, those met most often; all unless said."""
-    hash: Count | None = None
+    hash: Annotated[int, Ge(2), Le(1 << 27)] | None = None
     """Names, with serialised ids: fold their hashes into so many ids instead, and keep no names."""
     default: str | float | None = None
     """The value a missing one is taken for; unless said, missing has an id of its own."""

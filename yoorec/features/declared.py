@@ -8,7 +8,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Literal
 
 from yoorec.errors import DataError, nearest
-from yoorec.features.codes import HIGHEST_POSITION
+from yoorec.features.codes import CONTEXT_CODES
 from yoorec.features.columns import Form, ItemLists, ItemNames, item_column, user_form
 from yoorec.features.config import Feature, FeatureKeys
 from yoorec.features.counters import Counters
@@ -167,7 +167,7 @@ def _form_of(name: str, of: Name, feature: Feature, catalogue: Catalogue) -> For
             elif of.table == "main" and form == "lists":
                 raise DataError(f"items: column '{of.word}' holds lists; take history.{of.word} or same.{of.word}")
         elif of.table == "context":
-            form = "names" if of.word in ("hour", "weekday", "position") else "numbers"
+            form = "names" if of.word in CONTEXT_CODES else "numbers"
         elif of.table == "trigger":
             form = "names" if of.word == "presence" else "numbers"
         else:
@@ -182,9 +182,9 @@ def _form_of(name: str, of: Name, feature: Feature, catalogue: Catalogue) -> For
     if form == "numbers" and isinstance(feature.default, str):
         raise DataError(f"features.{name}: {of} holds numbers; 'default' is {feature.default!r}, which is none")
     if of.table == "context" and form == "names" and feature.default is not None:
-        highest = {"hour": 23, "weekday": 6}.get(of.word, HIGHEST_POSITION)
-        if feature.default not in range(highest + 1):
-            raise DataError(f"features.{name}: 'default' of {of} is {feature.default!r}; accepted: 0 to {highest}")
+        codes = range(CONTEXT_CODES[of.word])
+        if feature.default not in codes:
+            raise DataError(f"features.{name}: 'default' of {of} is {feature.default!r}; accepted: 0 to {codes[-1]}")
     return form
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple, get_args
 import numpy as np
 import numpy.typing as npt
 
-from yoorec.features.codes import HIGHEST_POSITION, MISSING, Codes, Folded, Hashed, Known, place_of, salt_of
+from yoorec.features.codes import CONTEXT_CODES, MISSING, Codes, Folded, Hashed, Known, place_of, salt_of
 from yoorec.features.columns import text_of
 from yoorec.features.crosses import Crosses, cross_keys, seek
 from yoorec.features.declared import Declared, Part
@@ -231,7 +231,7 @@ def _count(feature: Declared, learned: Learned) -> int:
     if feature.form == "numbers":
         return len(learned.edges[feature.name]) + 1
     if feature.of.table == "context":
-        return {"hour": 24, "weekday": 7}.get(feature.of.word, HIGHEST_POSITION + 1)
+        return CONTEXT_CODES[feature.of.word]
     if feature.of.table == "trigger":
         return 2
     return feature.feature.hash or len(learned.names.get(feature.name, ()))

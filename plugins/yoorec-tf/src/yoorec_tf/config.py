@@ -57,7 +57,8 @@ class LearnConfig(FeatureKeys):
     l2: NonNegative = 0.0
     """Weight, in the loss of a step, of the sum of squares of all ids' vectors and weights."""
     tail: Annotated[float, Ge(0), Lt(1)] = 0.05
-    """Share of the requests, the latest, kept from training to stop it in time; 0 trains on all for all epochs."""
+    """Share of the requests, the latest, kept from training to stop it in time, to stack and to calibrate; 0 trains on
+    all for all epochs, and does neither."""
     patience: Count = 1
     """Epochs without better results on the tail after which training ends, with its best epoch's weights."""
     workers: Count = 1

@@ -237,7 +237,7 @@ class _Ranker:
             if beside is not None:
                 user = samples.requests.user[places]
                 stack = stacked(few.offsets, user, own[:, o], z, beside)
-                z = z * np.float32(stack.own) + beside * np.float32(stack.beside)
+                z = stack.of(z, beside)
                 shares[name] = round(stack.share, 6)
             scale, self._shift[o] = calibrated(own[one, o], z[one], counted[one, o])
             self._scale[o], self._beside[o] = scale * stack.own, scale * stack.beside

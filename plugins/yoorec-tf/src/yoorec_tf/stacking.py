@@ -30,14 +30,20 @@ class Stack(NamedTuple):
     beside: float
     share: float
 
+    def of(self, network: F32, blend: F32) -> F32:
+        """float32 [N]: the logits of rows of which network and blend, float32 [N], say so much."""
+        return network * np.float32(self.own) + blend * np.float32(self.beside)
+
 
 NO_STACK = Stack(1.0, 0.0, 0.0)
 
 
 def stacked(offsets: I64, user: I32, label: F32, network: F32, blend: F32) -> Stack:
-    """The mean of all shares, each as plausible as requests nobody learned from make it.
+    """The mean of all shares, each as plausible as requests make it that the network did not learn from (a blend's few
+    weights may have).
 
-    offsets: int64 [B + 1], rows of each request. user: int32 [B], below 0 where unknown. label, network, blend: [N].
+    offsets: int64 [B + 1], rows of each request. user: int32 [B], below 0 where unknown.
+    label, network, blend: float32 [N].
 
     A share whose mean ndcg@10 is d below that of the best, with a standard error of s (of the difference, by request,
     those of a user together), weighs exp(-(d / s)^2 / 2), its likelihood. Where requests are too few to tell, that is
@@ -50,7 +56,8 @@ def stacked(offsets: I64, user: I32, label: F32, network: F32, blend: F32) -> St
     if spread == 0 or other == 0:
         return NO_STACK
     ratio = spread / other
-    found = [ndcg(offsets, label, _mixed(1.0 - share, share * ratio, network, blend), _AT) for share in _SHARES]
+    tried = [Stack(1.0 - share, share * ratio, share) for share in _SHARES.tolist()]
+    found = [ndcg(offsets, label, each.of(network, blend), _AT) for each in tried]
     there = ~np.isnan(found[0])
     if not there.any():
         return NO_STACK
@@ -62,7 +69,3 @@ def stacked(offsets: I64, user: I32, label: F32, network: F32, blend: F32) -> St
     weight = np.exp(-((mean / np.where(error > 0, error, 1.0)) ** 2) / 2) * ((error > 0) | (mean <= 0))
     share = float((weight * _SHARES).sum() / weight.sum())
     return Stack(1.0 - share, share * ratio, share)
-
-
-def _mixed(own: float, beside: float, network: F32, blend: F32) -> F32:
-    return network * np.float32(own) + blend * np.float32(beside)
